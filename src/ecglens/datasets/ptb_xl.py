@@ -1,0 +1,177 @@
+"""PTB-XL in the layout that PhysioNet publishes, and any data set in the same layout.
+
+Wagner et al. 2020, Scientific Data 7:154, doi 10.1038/s41597-020-0495-6.
+"""
+
+import ast
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from ecglens.errors import DatasetError
+from ecglens.labels import split_of
+
+DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
+TABLES = (DATABASE, STATEMENTS)
+RATES = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr")}  # Hz
+_COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold")
+_OVER_89 = 300  # PTB-XL writes this age for patients over 89
+
+
+def fetch(source: Path, folder: Path) -> int:
+    """Bring a published PTB-XL folder into the house, as hard links where the disk allows it.
+
+    Parameters
+    ----------
+    source : Path
+        A folder with ``ptbxl_database.csv``, ``scp_statements.csv`` and ``records100`` or
+        ``records500``.
+    folder : Path
+        Where the same layout is to stand; whole or not at all.
+
+    Returns
+    -------
+    int
+        Files brought.
+
+    Raises
+    ------
+    DatasetError
+        If ``source`` is missing, empty or in another layout.
+    """
+    _check_layout(source)
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for table in TABLES:
+        _link(source / table, part / table)
+    files = 0
+    for records, _ in RATES.values():
+        for inner in tqdm(sorted((source / records).glob("*/")), f"fetch {records}", unit="folder"):
+            (part / records / inner.name).mkdir(parents=True)
+            for file in os.scandir(inner):
+                if file.name.endswith((".hea", ".dat")):
+                    _link(Path(file.path), part / records / inner.name / file.name)
+                    files += 1
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(part, folder)
+    return files + len(TABLES)
+
+
+def _check_layout(source: Path) -> None:
+    layout = f"{DATABASE}, {STATEMENTS} and {' or '.join(r for r, _ in RATES.values())}"
+    mend = "Download and unzip PTB-XL, and name the folder that holds these."
+    if not source.is_dir():
+        raise DatasetError(source, "no such folder", f"a folder with {layout}", mend)
+    missing = [table for table in TABLES if not (source / table).is_file()]
+    if missing:
+        raise DatasetError(source, f"no {', '.join(missing)}", layout, mend)
+    if not any(next((source / r).glob("*/*.hea"), None) for r, _ in RATES.values()):
+        raise DatasetError(source, "no record (*.hea)", layout, mend)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where the two folders are on different disks."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def manifest(folder: Path) -> pd.DataFrame:
+    """Return one row a record.
+
+    Parameters
+    ----------
+    folder : Path
+        A data set in PTB-XL's layout.
+
+    Returns
+    -------
+    DataFrame
+        ``record_id``, ``patient_id`` (int), ``fold`` (1-10), ``split``, ``age`` (years, 90 for
+        over 89), ``sex`` ("male", "female"), ``codes`` (list of SCP codes), and ``file_100``,
+        ``file_500``: the record's path in the folder, without extension.
+
+    Raises
+    ------
+    DatasetError
+        If a column is missing, a code list cannot be read, a code is not in
+        ``scp_statements.csv``, a record is listed twice, or a patient is in two splits.
+    """
+    path = folder / DATABASE
+    table = _read_table(path)
+    known = set(pd.read_csv(folder / STATEMENTS, index_col=0).index)
+    codes = [_codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id)]
+    unknown = sorted(set().union(*codes) - known)
+    if unknown:
+        raise DatasetError(path, f"SCP codes {', '.join(unknown)}", f"codes that {STATEMENTS} lists")
+    result = pd.DataFrame(
+        {
+            "record_id": table.ecg_id.astype("int64"),
+            "patient_id": table.patient_id.astype("int64"),
+            "fold": table.strat_fold.astype("int64"),
+            "split": table.strat_fold.map(split_of),
+            "age": table.age.where(table.age != _OVER_89, 90.0),
+            "sex": table.sex.map({0: "male", 1: "female"}),
+            "codes": codes,
+        }
+    )
+    for rate, (_, column) in RATES.items():
+        result[f"file_{rate}"] = table[column]
+    _check_patients(result, path)
+    return result
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise DatasetError(path, "no such file", "PTB-XL's table of records") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DatasetError(path, f"a table that cannot be read ({error})", "a CSV file") from None
+    columns = [*_COLUMNS, *(column for _, column in RATES.values())]
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DatasetError(path, f"no column {', '.join(missing)}", f"{', '.join(columns)}")
+    if not len(table):
+        raise DatasetError(path, "no records", "one row a record")
+    doubled = table.ecg_id[table.ecg_id.duplicated()].unique()
+    if len(doubled):
+        raise DatasetError(path, f"ecg_id {', '.join(map(str, doubled[:5]))} twice", "each once")
+    for column, allowed in (("strat_fold", range(1, 11)), ("sex", (0, 1))):
+        strange = table[column][~table[column].isin(allowed)].unique()
+        if len(strange):
+            expected = f"{column} in {min(allowed)}-{max(allowed)}"
+            raise DatasetError(path, f"{column} {', '.join(map(str, strange[:5]))}", expected)
+    if table.patient_id.isna().any():
+        rows = table.ecg_id[table.patient_id.isna()].head().tolist()
+        raise DatasetError(path, f"no patient_id for ecg_id {rows}", "a patient for every record")
+    return table
+
+
+def _codes(text: str, path: Path, ecg: int) -> list[str]:
+    """Return the codes of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
+    try:
+        codes = ast.literal_eval(text)
+        return [str(code) for code in codes.keys()]
+    except (ValueError, SyntaxError, AttributeError):
+        raise DatasetError(
+            path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood"
+        ) from None
+
+
+def _check_patients(table: pd.DataFrame, path: Path) -> None:
+    splits = table.groupby("patient_id").split.nunique()
+    torn = splits.index[splits > 1]
+    if len(torn):
+        raise DatasetError(
+            path,
+            f"patients in more than one split: {', '.join(map(str, torn[:5]))}",
+            "all records of a patient in one split",
+            "Otherwise the test would measure memory.",
+        )

@@ -1,0 +1,1 @@
+"""File formats, one a module: from a path to a :class:`ecglens.record.Record`."""

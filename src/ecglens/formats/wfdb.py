@@ -1,0 +1,277 @@
+"""WFDB records, as PhysioNet publishes them: a text header (.hea) and signal files.
+
+Format 16 in one signal file, which is what PTB-XL, MIMIC-IV-ECG and most 12-lead sets use, is read
+here directly with numpy and every checksum verified: ``wfdb.rdrecord`` spends over thirty times as
+long on the header alone. Every other storage format is read by the ``wfdb`` package, and verified
+in the same way.
+
+Format: https://wfdb.io/spec/header-files.html
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ecglens.errors import RecordError
+from ecglens.record import MISSING, Record, lead_order, millivolts_per
+
+_GAIN = re.compile(r"(?P<gain>[^(/]+)(\((?P<baseline>[+-]?\d+)\))?(/(?P<units>\S+))?$")
+_FORMAT = re.compile(r"(?P<number>\d+)(?P<layout>x\d+|:\d+)?(\+(?P<offset>\d+))?(?P<skew>:\d+)?$")
+_MAX_HEADER = 1 << 20  # bytes; a 12-lead header is under 2 kB
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """One signal line of a header."""
+
+    file: str
+    format: str
+    gain: float  # counts per unit
+    baseline: int  # counts
+    units: str
+    checksum: int | None
+    lead: str
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the header says of the record."""
+
+    path: Path
+    sampling_frequency: float  # Hz
+    samples: int | None
+    channels: list[_Channel]
+
+
+def record_path(record: str | Path) -> Path:
+    """Return the header's path of a record given with or without ``.hea`` or ``.dat``."""
+    path = Path(record)
+    if path.suffix in (".hea", ".dat"):
+        path = path.with_suffix("")
+    return path.with_name(path.name + ".hea")
+
+
+def read(record: str | Path) -> Record:
+    """Read a 12-lead WFDB record.
+
+    Parameters
+    ----------
+    record : str or Path
+        The record, with or without ``.hea`` or ``.dat``.
+
+    Returns
+    -------
+    Record
+        Millivolts, leads in the order of the house.
+
+    Raises
+    ------
+    RecordError
+        If a file is missing, truncated or names files outside its folder, a checksum is wrong, the
+        leads are not the twelve, or the units are not known.
+    """
+    header = _read_header(record_path(record))
+    if _is_plain(header):
+        counts = _read_format_16(header)
+    else:
+        counts = _read_by_package(header)
+    _verify_checksums(header, counts)
+    missing = counts == np.array([_missing_mark(c.format) for c in header.channels])
+
+    channels = header.channels
+    order = lead_order([c.lead for c in channels], header.path)
+    ordered = [channels[i] for i in order]
+    # As one line a lead: a gain of 1000/mV is then an exact division of the file's integers.
+    factor = np.array([millivolts_per(c.units, header.path) for c in ordered])
+    gain = np.array([c.gain for c in ordered])
+    baseline = np.array([c.baseline for c in ordered])
+    signal = ((counts[:, order] - baseline) * factor / gain).astype(np.float32)
+    signal[missing[:, order]] = np.nan
+    return Record(signal, header.sampling_frequency, header.path.stem, str(header.path))
+
+
+def _read_header(path: Path) -> _Header:
+    """Parse a single-segment header; see the module's link for the grammar."""
+    lines = _header_lines(path)
+    if not lines:
+        raise RecordError(path, "an empty header", "a record line and twelve signal lines")
+    fields = lines[0].split()
+    try:
+        name, leads = fields[0], int(fields[1])
+        rate = float(fields[2].split("/")[0].split("(")[0]) if len(fields) > 2 else 250.0
+        samples = int(fields[3]) if len(fields) > 3 else None
+    except (IndexError, ValueError):
+        raise RecordError(
+            path, f"the record line {lines[0]!r}", "'NAME SIGNALS RATE SAMPLES'"
+        ) from None
+    if "/" in name:
+        raise RecordError(
+            path,
+            f"a multi-segment record ({name})",
+            "one segment of twelve leads",
+            "Convert it first, for example with the WFDB tool 'snip'.",
+        )
+    if leads != len(lines) - 1:
+        raise RecordError(path, f"{len(lines) - 1} signal lines", f"{leads}, as its first line says")
+    if not (np.isfinite(rate) and rate > 0) or (samples is not None and samples < 1):
+        raise RecordError(
+            path, f"a rate of {rate} Hz and {samples} samples", "a rate and a length above zero"
+        )
+    return _Header(path, rate, samples, [_parse_channel(line, path) for line in lines[1:]])
+
+
+def _header_lines(path: Path) -> list[str]:
+    """Return the header's lines without comments."""
+    try:
+        size = path.stat().st_size
+        if size > _MAX_HEADER:
+            raise RecordError(path, f"a header of {size} bytes", "a WFDB text header under 1 MiB")
+        text = path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise RecordError(
+            path, "no such file", "a WFDB header", "Give the record's path without extension."
+        ) from None
+    except IsADirectoryError:
+        raise RecordError(path, "a folder", "a WFDB header") from None
+    except UnicodeDecodeError:
+        raise RecordError(path, "bytes that are not text", "a WFDB text header") from None
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _parse_channel(line: str, path: Path) -> _Channel:
+    """Parse 'FILE FORMAT GAIN(BASELINE)/UNITS RESOLUTION ZERO FIRST CHECKSUM BLOCK LEAD'."""
+    fields = line.split(maxsplit=8)
+    if len(fields) < 9:
+        raise RecordError(
+            path,
+            f"the signal line {line!r}",
+            "file, format, gain, resolution, zero, first value, checksum, block size and lead name",
+        )
+    file, storage, gain_field, _, zero, _, checksum, _, lead = fields
+    if Path(file).name != file or file in ("..", "."):
+        raise RecordError(
+            path,
+            f"the signal file {file!r}",
+            "a file name in the header's own folder",
+            "A header that points elsewhere is not read.",
+        )
+    match = _GAIN.match(gain_field)
+    try:
+        gain = float(match["gain"])
+        baseline = int(match["baseline"] or zero)
+        checksum = int(checksum)
+    except (TypeError, ValueError):
+        raise RecordError(
+            path, f"the signal line {line!r}", "numbers for gain, zero and checksum"
+        ) from None
+    if not (np.isfinite(gain) and gain > 0):
+        raise RecordError(
+            path,
+            f"a gain of {gain_field!r} for lead {lead}",
+            "counts per unit above zero",
+            "An uncalibrated record has no millivolts.",
+        )
+    # The WFDB format itself says that units left out are millivolts.
+    return _Channel(file, storage, gain, baseline, match["units"] or "mV", checksum, lead)
+
+
+def _is_plain(header: _Header) -> bool:
+    """Whether all leads stand interleaved, as format 16, in one file without an offset."""
+    return (
+        bool(header.channels)
+        and {c.format for c in header.channels} == {"16"}
+        and len({c.file for c in header.channels}) == 1
+    )
+
+
+def _read_format_16(header: _Header) -> np.ndarray:
+    """Return int16 counts (samples, leads) of a plain format-16 file."""
+    leads = len(header.channels)
+    path = header.path.with_name(header.channels[0].file)
+    try:
+        found = path.stat().st_size
+    except FileNotFoundError:
+        raise RecordError(
+            path, "no such file", f"the signals of {header.path.name}", "Fetch the record again."
+        ) from None
+    samples = header.samples if header.samples is not None else found // (2 * leads)
+    expected = samples * leads * 2
+    if found != expected or samples < 1:
+        what = "truncated: " if found < expected else ""
+        raise RecordError(
+            path,
+            f"{what}{found} bytes",
+            f"{expected} bytes for {leads} leads of {samples} samples",
+            "Fetch the record again.",
+        )
+    return np.fromfile(path, dtype="<i2").reshape(samples, leads)
+
+
+def _read_by_package(header: _Header) -> np.ndarray:
+    """Return int counts (samples, leads) of any other storage format, read by ``wfdb``."""
+    _refuse_what_cannot_fit(header)
+    import wfdb  # here, because it imports pandas, which format 16 can do without
+
+    try:
+        record = wfdb.rdrecord(str(header.path.with_suffix("")), physical=False)
+    # The package raises whatever its parsing runs into; each is this record's fault.
+    except Exception as error:
+        storage = ", ".join(sorted({c.format for c in header.channels}))
+        raise RecordError(
+            header.path,
+            f"signals that the wfdb package cannot read ({type(error).__name__}: {error})",
+            f"signal files in WFDB format {storage}",
+        ) from error
+    if record.d_signal is None:
+        raise RecordError(
+            header.path, "more than one rate among the leads", "one rate for the twelve leads"
+        )
+    return record.d_signal.astype(np.int64)
+
+
+def _refuse_what_cannot_fit(header: _Header) -> None:
+    """Refuse a header that declares more samples than its files can hold, before memory is taken."""
+    for name in {c.file for c in header.channels}:
+        path = header.path.with_name(name)
+        if not path.is_file():
+            raise RecordError(
+                path, "no such file", f"the signals of {header.path.name}", "Fetch it again."
+            )
+        # No WFDB format stores a sample in less than a bit; FLAC is the most compact.
+        if (header.samples or 0) > 8 * path.stat().st_size * len(header.channels):
+            raise RecordError(
+                path,
+                f"{path.stat().st_size} bytes",
+                f"{header.samples} samples, as {header.path.name} says",
+                "Fetch the record again.",
+            )
+
+
+def _missing_mark(storage: str) -> int:
+    """Return the count that means 'not recorded' in a storage format: its lowest."""
+    number = (_FORMAT.match(storage) or {"number": "16"})["number"]
+    marks = {"80": -128, "212": -2048, "310": -512, "311": -512, "24": -(1 << 23), "32": -(1 << 31)}
+    return marks.get(number, MISSING)
+
+
+def _verify_checksums(header: _Header, counts: np.ndarray) -> None:
+    """Compare each lead's 16-bit sum with the header's.
+
+    Raises
+    ------
+    RecordError
+        If one differs: the signal file is not the one that the header describes.
+    """
+    sums = counts.sum(axis=0, dtype=np.int64)
+    for total, channel in zip(sums, header.channels, strict=True):
+        if (int(total) - channel.checksum) & 0xFFFF:
+            path = header.path.with_name(channel.file)
+            raise RecordError(
+                path,
+                f"checksum {int(total) & 0xFFFF} in lead {channel.lead}",
+                f"{channel.checksum & 0xFFFF}, as {header.path.name} says",
+                "The file is damaged: fetch the record again.",
+            )

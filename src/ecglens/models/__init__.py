@@ -1,0 +1,42 @@
+"""The table of models. One architecture a module, one signature for all:
+
+``build(samples, labels, **options) -> keras.Model`` takes raw millivolts (batch, samples, 12) and
+returns a dictionary: ``probability``, ``logit`` and ``bias`` of shape (batch, labels) and
+``attribution`` of shape (batch, samples, 12 or 1, labels), which summed over samples and leads,
+plus ``bias``, is ``logit``.
+"""
+
+from collections.abc import Callable
+
+import keras
+
+from ecglens.errors import ParameterError, did_you_mean
+from ecglens.models import signal_cam
+
+MODELS: dict[str, Callable[..., keras.Model]] = {"signal_cam": signal_cam.build}
+
+
+def build_model(name: str, *, samples: int, labels: int, **options) -> keras.Model:
+    """Build a model of the table.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`MODELS`.
+    samples : int
+        Length of the input.
+    labels : int
+        Number of outputs.
+    **options
+        The model's own, from ``params.yaml``.
+
+    Raises
+    ------
+    ParameterError
+        If the table has no such model.
+    """
+    if name not in MODELS:
+        raise ParameterError(
+            "models", f"no model {name!r}", "one of the table", did_you_mean(name, MODELS)
+        )
+    return MODELS[name](samples=samples, labels=labels, **options)

@@ -1,0 +1,196 @@
+"""The one signal of the house: float32 millivolts, twelve leads in one order, a stated rate.
+
+Files become a :class:`Record` at the door, by lead name and by the units that the file states.
+Nothing behind the door re-orders or re-scales.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecglens.errors import RecordError
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+MILLIVOLTS_PER = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
+MICROVOLT = 1e-3  # mV; the resolution of the prepared arrays
+MISSING = -32768  # WFDB format 16's own mark for a sample that was not recorded
+
+
+@dataclass(frozen=True)
+class Record:
+    """A 12-lead ECG.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (samples, 12)
+        Millivolts, leads in the order of :data:`LEADS`; NaN where a sample is missing.
+    sampling_frequency : float
+        Hz.
+    name : str
+        The record's name, without folder.
+    source : str
+        Where it came from, for messages.
+
+    Raises
+    ------
+    RecordError
+        If the signal is not (samples, 12), is empty, or the rate is not positive.
+    """
+
+    signal: np.ndarray
+    sampling_frequency: float
+    name: str
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        source = self.source or self.name
+        if self.signal.ndim != 2 or self.signal.shape[1] != len(LEADS) or not len(self.signal):
+            raise RecordError(source, f"an array of shape {self.signal.shape}", "(samples, 12)")
+        if not (math.isfinite(self.sampling_frequency) and self.sampling_frequency > 0):
+            raise RecordError(source, f"a rate of {self.sampling_frequency} Hz", "a rate above 0 Hz")
+        object.__setattr__(self, "signal", np.asarray(self.signal, np.float32))
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.signal) / self.sampling_frequency
+
+    def resampled(self, sampling_frequency: float) -> "Record":
+        """Return the record at another rate (Hz), low-pass filtered against aliasing."""
+        if sampling_frequency == self.sampling_frequency:
+            return self
+        signal = resample(self.signal, self.sampling_frequency, sampling_frequency)
+        return Record(signal, sampling_frequency, self.name, self.source)
+
+    def defects(self) -> list[str]:
+        """Return a sentence for each lead with missing samples or without any deflection."""
+        found = []
+        for lead, column in zip(LEADS, self.signal.T, strict=True):
+            missing = int(np.isnan(column).sum())
+            if missing:
+                found.append(f"lead {lead} has {missing} of {len(column)} samples missing (NaN)")
+            if missing < len(column) and np.nanmin(column) == np.nanmax(column):
+                found.append(f"lead {lead} is flat")
+        return found
+
+
+def lead_order(names: Sequence[str], source: object) -> list[int]:
+    """Return, for each lead of :data:`LEADS`, its column in a file that names its leads ``names``.
+
+    Case does not matter: PTB-XL writes AVR, LUDB avr.
+
+    Raises
+    ------
+    RecordError
+        If a name is unknown or doubled, or a lead is missing.
+    """
+    known = {lead.lower(): lead for lead in LEADS}
+    lowered = [str(name).strip().lower() for name in names]
+    expected = f"the twelve leads {' '.join(LEADS)}, in any order"
+    unknown = [n for n, low in zip(names, lowered, strict=True) if low not in known]
+    if unknown:
+        raise RecordError(source, f"unknown lead names {', '.join(map(repr, unknown))}", expected)
+    doubled = sorted({known[low] for low in lowered if lowered.count(low) > 1})
+    if doubled:
+        raise RecordError(source, f"lead {', '.join(doubled)} more than once", expected)
+    missing = [lead for lead in LEADS if lead.lower() not in lowered]
+    if missing:
+        found = f"{len(names)} leads, without {', '.join(missing)}"
+        raise RecordError(source, found, expected)
+    return [lowered.index(lead.lower()) for lead in LEADS]
+
+
+def millivolts_per(unit: str, source: object) -> float:
+    """Return the factor from ``unit`` to millivolts.
+
+    Raises
+    ------
+    RecordError
+        If the unit is not one of voltage.
+    """
+    try:
+        return MILLIVOLTS_PER[unit.strip().lower()]
+    except KeyError:
+        raise RecordError(
+            source, f"the unit {unit!r}", "mV, uV, nV or V", "Convert the record to millivolts."
+        ) from None
+
+
+def to_microvolts(signal: np.ndarray, source: object) -> np.ndarray:
+    """Return int16 microvolts, :data:`MISSING` where ``signal`` (mV) is NaN.
+
+    Raises
+    ------
+    RecordError
+        If a value lies outside ±32.767 mV: no ECG does, so units or gain must be wrong.
+    """
+    counts = np.rint(np.asarray(signal, np.float32) * np.float32(1 / MICROVOLT))
+    missing = np.isnan(counts)
+    counts[missing] = 0
+    peak = float(np.abs(counts).max(initial=0))
+    if peak > 32767:
+        raise RecordError(
+            source,
+            f"a peak of {peak * MICROVOLT:.1f} mV",
+            "values within ±32.767 mV",
+            "Check the gain and the units that the header states.",
+        )
+    counts = counts.astype(np.int16)
+    counts[missing] = MISSING
+    return counts
+
+
+def from_microvolts(counts: np.ndarray) -> np.ndarray:
+    """Return float32 millivolts, NaN where ``counts`` (int16 microvolts) is :data:`MISSING`."""
+    signal = counts.astype(np.float32)
+    signal /= np.float32(1 / MICROVOLT)
+    missing = counts == MISSING
+    if missing.any():
+        signal[missing] = np.nan
+    return signal
+
+
+def resample(signal: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
+    """Resample by a rational factor with a Kaiser-windowed low-pass filter (beta 5).
+
+    The same filter as ``scipy.signal.resample_poly``, in numpy so that inference needs no more;
+    a test holds the two together. The first and last sample are held beyond the ends.
+
+    Parameters
+    ----------
+    signal : ndarray, shape (samples, leads)
+        Any unit. A missing sample (NaN) stays missing in what it touches.
+    rate_in, rate_out : float
+        Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (ceil(samples · rate_out / rate_in), leads)
+    """
+    up, down = _ratio(rate_in, rate_out)
+    half = 10 * max(up, down)
+    taps = np.arange(-half, half + 1)
+    low_pass = np.sinc(taps / max(up, down)) * np.kaiser(2 * half + 1, 5.0)
+    low_pass *= up / low_pass.sum()
+
+    margin = -(-half // up) + 1  # input samples that the filter reaches beyond an end
+    padded = np.pad(np.asarray(signal, np.float64), ((margin, margin), (0, 0)), mode="edge")
+    stuffed = np.zeros((len(padded) * up, padded.shape[1]))
+    stuffed[::up] = padded
+    length = -(-len(signal) * up // down)
+    # In the filtered signal, output sample k stands at (margin · up) + k · down.
+    first = margin * up
+    columns = [
+        np.convolve(c, low_pass, mode="same")[first : first + length * down : down]
+        for c in stuffed.T
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _ratio(rate_in: float, rate_out: float) -> tuple[int, int]:
+    """Return ``rate_out / rate_in`` as whole numbers in lowest terms, to a millihertz."""
+    a, b = round(rate_out * 1000), round(rate_in * 1000)
+    divisor = math.gcd(a, b)
+    return a // divisor, b // divisor

@@ -1,0 +1,194 @@
+"""The prepared arrays: all records of a data set as one memory-mapped file of int16 microvolts."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from ecglens.errors import DatasetError, RecordError
+from ecglens.formats import wfdb
+from ecglens.record import LEADS, from_microvolts, to_microvolts
+
+SIGNALS, RECORDS, REJECTED, INDEX = "signals.npy", "records.csv", "rejected.csv", "index.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Prepared records, read without loading them.
+
+    Parameters
+    ----------
+    folder : Path
+    counts : ndarray of int16, shape (records, samples, 12)
+        Microvolts, memory-mapped.
+    record_ids : ndarray of int64, shape (records,)
+    sampling_frequency : int
+        Hz.
+    sha256 : str
+        Of the signals, so that a result can name its data without DVC.
+    """
+
+    folder: Path
+    counts: np.ndarray
+    record_ids: np.ndarray
+    sampling_frequency: int
+    sha256: str
+
+    @property
+    def samples(self) -> int:
+        """Samples of each record."""
+        return self.counts.shape[1]
+
+    def millivolts(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 millivolts (rows, samples, 12), NaN where samples are missing."""
+        return from_microvolts(self.counts[rows])
+
+
+def prepare(
+    source: Path,
+    files: Iterable[tuple[int, str]],
+    folder: Path,
+    *,
+    sampling_frequency: int,
+    seconds: float,
+    unreadable: str = "stop",
+) -> pd.DataFrame:
+    """Read records and write the prepared arrays, whole or not at all.
+
+    Parameters
+    ----------
+    source : Path
+        The data set's folder.
+    files : iterable of (record id, path in ``source`` without extension)
+    folder : Path
+        Receives the arrays; replaced if it exists.
+    sampling_frequency : int
+        Hz; a record at another rate is refused, because the rate could give a class away.
+    seconds : float
+        Length of every record.
+    unreadable : {"stop", "skip"}
+        Whether a record that cannot be used ends the work, or is listed in ``rejected.csv``.
+
+    Returns
+    -------
+    DataFrame
+        The rejected records: ``record_id``, ``error``.
+
+    Raises
+    ------
+    RecordError
+        If ``unreadable`` is "stop" and a record cannot be used.
+    DatasetError
+        If no record can be used.
+    """
+    files = list(files)
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    samples = round(seconds * sampling_frequency)
+    shape = (len(files), samples, len(LEADS))
+    ids, defects, rejected = [], [], []
+    with open(part / SIGNALS, "wb") as out:
+        writer = _SignalWriter(out, shape)
+        for record_id, name in tqdm(files, "prepare", unit="record"):
+            try:
+                record = wfdb.read(source / name)
+                _check_shape(record, sampling_frequency, samples)
+                writer.add(to_microvolts(record.signal, record.source))
+            except RecordError as error:
+                if unreadable == "stop":
+                    raise
+                rejected.append((record_id, str(error)))
+                continue
+            ids.append(record_id)
+            defects.append("; ".join(record.defects()))
+        if not ids:
+            raise DatasetError(source, "no usable record", "at least one", _first(rejected))
+        writer.finish()
+    pd.DataFrame({"record_id": ids, "defects": defects}).to_csv(part / RECORDS, index=False)
+    rejected = pd.DataFrame(rejected, columns=["record_id", "error"])
+    rejected.to_csv(part / REJECTED, index=False)
+    index = {
+        "sampling_frequency": sampling_frequency,
+        "units": "uV",
+        "leads": LEADS,
+        "sha256": writer.sha256.hexdigest(),
+    }
+    (part / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(part, folder)
+    return rejected
+
+
+class _SignalWriter:
+    """Appends records to an .npy file whose header is written last, when their number is known."""
+
+    def __init__(self, out, shape: tuple[int, int, int]) -> None:
+        self.out, self.shape, self.records = out, shape, 0
+        self.sha256 = hashlib.sha256()
+        self._header(shape)
+
+    def _header(self, shape) -> None:
+        # numpy pads the header's shape with room to grow, so a smaller count fits in its place.
+        description = {"descr": "<i2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self.out, description)
+        self.start = self.out.tell()
+
+    def add(self, counts: np.ndarray) -> None:
+        data = np.ascontiguousarray(counts, "<i2").data
+        self.out.write(data)
+        self.sha256.update(data)
+        self.records += 1
+
+    def finish(self) -> None:
+        start = self.start
+        self.out.seek(0)
+        self._header((self.records, *self.shape[1:]))
+        assert self.start == start, "the .npy header changed its length"
+
+
+def _check_shape(record, sampling_frequency: int, samples: int) -> None:
+    if record.sampling_frequency != sampling_frequency:
+        raise RecordError(
+            record.source,
+            f"{record.sampling_frequency:g} Hz",
+            f"{sampling_frequency} Hz (prepare.sampling_frequency)",
+        )
+    if len(record.signal) != samples:
+        raise RecordError(
+            record.source, f"{len(record.signal)} samples", f"{samples} (prepare.seconds)"
+        )
+
+
+def _first(rejected: list[tuple[int, str]]) -> str:
+    return f"The first was refused so: {rejected[0][1]}" if rejected else "The manifest is empty."
+
+
+def open_store(folder: Path) -> Store:
+    """Open prepared arrays.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is not a whole prepared data set.
+    """
+    mend = "Run 'dvc repro prepare'."
+    expected = f"{SIGNALS}, {RECORDS} and {INDEX}"
+    missing = [n for n in (SIGNALS, RECORDS, INDEX) if not (folder / n).is_file()]
+    if missing:
+        raise DatasetError(folder, f"no {', '.join(missing)}", expected, mend)
+    index = json.loads((folder / INDEX).read_text())
+    counts = np.load(folder / SIGNALS, mmap_mode="r")
+    ids = pd.read_csv(folder / RECORDS).record_id.to_numpy()
+    if len(ids) != len(counts) or tuple(index["leads"]) != LEADS or index["units"] != "uV":
+        found = f"{len(counts)} signals, {len(ids)} ids, leads {index['leads']}, {index['units']}"
+        raise DatasetError(folder, found, "one id a signal, the house's leads, uV", mend)
+    return Store(folder, counts, ids, index["sampling_frequency"], index["sha256"])
