@@ -1,7 +1,8 @@
 """The errors that ECGLens raises for bad input. Depends on no other module of the package."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 
 
 class ECGLensError(Exception):
@@ -62,3 +63,11 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     guess = next((k for k in known if near and k.lower() == near[0]), None)
     listing = f"Known: {', '.join(known)}."
     return f'Did you mean "{guess}"? {listing}' if guess else listing
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run a stage's script; an error that the user can mend ends it with one line and code 1."""
+    try:
+        main()
+    except ECGLensError as error:
+        sys.exit(f"ecglens: {error}")

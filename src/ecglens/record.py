@@ -49,7 +49,9 @@ class Record:
         if self.signal.ndim != 2 or self.signal.shape[1] != len(LEADS) or not len(self.signal):
             raise RecordError(source, f"an array of shape {self.signal.shape}", "(samples, 12)")
         if not (math.isfinite(self.sampling_frequency) and self.sampling_frequency > 0):
-            raise RecordError(source, f"a rate of {self.sampling_frequency} Hz", "a rate above 0 Hz")
+            raise RecordError(
+                source, f"a rate of {self.sampling_frequency} Hz", "a rate above 0 Hz"
+            )
         object.__setattr__(self, "signal", np.asarray(self.signal, np.float32))
 
     @property

@@ -49,7 +49,9 @@ def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
     unknown = np.setdiff1d(store.record_ids, table.index)
     if len(unknown):
         raise DatasetError(
-            manifest, f"no row for prepared record {unknown[0]}", "one row a record",
+            manifest,
+            f"no row for prepared record {unknown[0]}",
+            "one row a record",
             "Run 'dvc repro prepare': the manifest has changed.",
         )
     table = table.loc[store.record_ids]

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ecglens.errors import DatasetError, RecordError
+from ecglens.files import whole_folder
 from ecglens.formats import wfdb
 from ecglens.record import LEADS, from_microvolts, to_microvolts
 
@@ -89,43 +88,37 @@ def prepare(
         If no record can be used.
     """
     files = list(files)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     samples = round(seconds * sampling_frequency)
-    shape = (len(files), samples, len(LEADS))
     ids, defects, rejected = [], [], []
-    with open(part / SIGNALS, "wb") as out:
-        writer = _SignalWriter(out, shape)
-        for record_id, name in tqdm(files, "prepare", unit="record"):
-            try:
-                record = wfdb.read(source / name)
-                _check_shape(record, sampling_frequency, samples)
-                writer.add(to_microvolts(record.signal, record.source))
-            except RecordError as error:
-                if unreadable == "stop":
-                    raise
-                rejected.append((record_id, str(error)))
-                continue
-            ids.append(record_id)
-            defects.append("; ".join(record.defects()))
-        if not ids:
-            raise DatasetError(source, "no usable record", "at least one", _first(rejected))
-        writer.finish()
-    pd.DataFrame({"record_id": ids, "defects": defects}).to_csv(part / RECORDS, index=False)
-    rejected = pd.DataFrame(rejected, columns=["record_id", "error"])
-    rejected.to_csv(part / REJECTED, index=False)
-    index = {
-        "sampling_frequency": sampling_frequency,
-        "units": "uV",
-        "leads": LEADS,
-        "sha256": writer.sha256.hexdigest(),
-    }
-    (part / INDEX).write_text(json.dumps(index, indent=1) + "\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(part, folder)
-    return rejected
+    with whole_folder(folder) as part:
+        with open(part / SIGNALS, "wb") as out:
+            writer = _SignalWriter(out, (len(files), samples, len(LEADS)))
+            for record_id, name in tqdm(files, "prepare", unit="record"):
+                try:
+                    record = wfdb.read(source / name)
+                    _check_shape(record, sampling_frequency, samples)
+                    writer.add(to_microvolts(record.signal, record.source))
+                except RecordError as error:
+                    if unreadable == "stop":
+                        raise
+                    rejected.append((record_id, str(error)))
+                else:
+                    ids.append(record_id)
+                    defects.append("; ".join(record.defects()))
+            if not ids:
+                raise DatasetError(source, "no usable record", "at least one", _first(rejected))
+            writer.finish()
+        pd.DataFrame({"record_id": ids, "defects": defects}).to_csv(part / RECORDS, index=False)
+        refused = pd.DataFrame(rejected, columns=["record_id", "error"])
+        refused.to_csv(part / REJECTED, index=False)
+        index = {
+            "sampling_frequency": sampling_frequency,
+            "units": "uV",
+            "leads": LEADS,
+            "sha256": writer.sha256.hexdigest(),
+        }
+        (part / INDEX).write_text(json.dumps(index, indent=1) + "\n")
+    return refused
 
 
 class _SignalWriter:

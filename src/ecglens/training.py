@@ -1,7 +1,6 @@
 """One fit: tf.data over the prepared arrays, early stopping, the best epoch kept, one seed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -9,40 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from ecglens.errors import ModelError
+from ecglens.params import TrainParams
 from ecglens.record import LEADS
 from ecglens.splits import Split
 from ecglens.store import Store
 
-SCHEDULES = ("cosine", "constant")
 BEST_BY = "val_auroc"
-
-
-@dataclass(frozen=True)
-class FitParams:
-    """How to fit; the section ``train`` of params.yaml.
-
-    Parameters
-    ----------
-    epochs : int
-        At most.
-    batch_size : int
-        Records.
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : {"cosine", "constant"}
-        How the rate goes from there; cosine ends at zero after ``epochs``.
-    patience : int
-        Epochs without a better validation AUROC after which the fit ends.
-    seed : int
-        Of initial weights and shuffling.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    patience: int
-    seed: int
 
 
 def batches(
@@ -81,7 +52,7 @@ def fit(
     store: Store,
     train: Split,
     validation: Split,
-    params: FitParams,
+    params: TrainParams,
     *,
     checkpoint: Path,
     callbacks: Iterable[keras.callbacks.Callback] = (),
@@ -131,14 +102,16 @@ def fit(
     ).history
     if not np.all(np.isfinite(history["loss"])):
         raise ModelError(
-            "train", f"a loss of {history['loss'][-1]} in epoch {len(history['loss'])}",
-            "a finite loss", "Lower train.learning_rate.",
+            "train",
+            f"a loss of {history['loss'][-1]} in epoch {len(history['loss'])}",
+            "a finite loss",
+            "Lower train.learning_rate.",
         )
     trained.load_weights(checkpoint)
     return {name: [float(v) for v in values] for name, values in history.items()}
 
 
-def _learning_rate(params: FitParams, steps: int):
+def _learning_rate(params: TrainParams, steps: int):
     if params.schedule == "cosine":
         return keras.optimizers.schedules.CosineDecay(params.learning_rate, params.epochs * steps)
     return params.learning_rate

@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ecglens.errors import DatasetError
+from ecglens.files import whole_folder
 from ecglens.labels import split_of
 
 DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
@@ -43,22 +44,18 @@ def fetch(source: Path, folder: Path) -> int:
         If ``source`` is missing, empty or in another layout.
     """
     _check_layout(source)
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for table in TABLES:
-        _link(source / table, part / table)
     files = 0
-    for records, _ in RATES.values():
-        for inner in tqdm(sorted((source / records).glob("*/")), f"fetch {records}", unit="folder"):
-            (part / records / inner.name).mkdir(parents=True)
-            for file in os.scandir(inner):
-                if file.name.endswith((".hea", ".dat")):
-                    _link(Path(file.path), part / records / inner.name / file.name)
-                    files += 1
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(part, folder)
+    with whole_folder(folder) as part:
+        for table in TABLES:
+            _link(source / table, part / table)
+        for records, _ in RATES.values():
+            folders = sorted((source / records).glob("*/"))
+            for inner in tqdm(folders, f"fetch {records}", unit="folder"):
+                (part / records / inner.name).mkdir(parents=True)
+                for file in os.scandir(inner):
+                    if file.name.endswith((".hea", ".dat")):
+                        _link(Path(file.path), part / records / inner.name / file.name)
+                        files += 1
     return files + len(TABLES)
 
 
@@ -109,7 +106,9 @@ def manifest(folder: Path) -> pd.DataFrame:
     codes = [_codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id)]
     unknown = sorted(set().union(*codes) - known)
     if unknown:
-        raise DatasetError(path, f"SCP codes {', '.join(unknown)}", f"codes that {STATEMENTS} lists")
+        raise DatasetError(
+            path, f"SCP codes {', '.join(unknown)}", f"codes that {STATEMENTS} lists"
+        )
     result = pd.DataFrame(
         {
             "record_id": table.ecg_id.astype("int64"),

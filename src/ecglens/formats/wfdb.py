@@ -19,6 +19,11 @@ from ecglens.record import MISSING, Record, lead_order, millivolts_per
 
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(\((?P<baseline>[+-]?\d+)\))?(/(?P<units>\S+))?$")
 _FORMAT = re.compile(r"(?P<number>\d+)(?P<layout>x\d+|:\d+)?(\+(?P<offset>\d+))?(?P<skew>:\d+)?$")
+# File, format, gain, resolution, zero, first value, checksum, block size, lead name. The block size
+# may be left out: the wfdb package writes headers without it.
+_SIGNAL_LINE = re.compile(
+    r"(\S+)\s+(\S+)\s+(\S+)\s+[+-]?\d+\s+([+-]?\d+)\s+[+-]?\d+\s+([+-]?\d+)\s+(?:\d+\s+)?(\S.*)$"
+)
 _MAX_HEADER = 1 << 20  # bytes; a 12-lead header is under 2 kB
 
 
@@ -31,7 +36,7 @@ class _Channel:
     gain: float  # counts per unit
     baseline: int  # counts
     units: str
-    checksum: int | None
+    checksum: int
     lead: str
 
 
@@ -114,7 +119,9 @@ def _read_header(path: Path) -> _Header:
             "Convert it first, for example with the WFDB tool 'snip'.",
         )
     if leads != len(lines) - 1:
-        raise RecordError(path, f"{len(lines) - 1} signal lines", f"{leads}, as its first line says")
+        raise RecordError(
+            path, f"{len(lines) - 1} signal lines", f"{leads}, as its first line says"
+        )
     if not (np.isfinite(rate) and rate > 0) or (samples is not None and samples < 1):
         raise RecordError(
             path, f"a rate of {rate} Hz and {samples} samples", "a rate and a length above zero"
@@ -143,14 +150,14 @@ def _header_lines(path: Path) -> list[str]:
 
 def _parse_channel(line: str, path: Path) -> _Channel:
     """Parse 'FILE FORMAT GAIN(BASELINE)/UNITS RESOLUTION ZERO FIRST CHECKSUM BLOCK LEAD'."""
-    fields = line.split(maxsplit=8)
-    if len(fields) < 9:
+    match = _SIGNAL_LINE.match(line)
+    if not match:
         raise RecordError(
             path,
             f"the signal line {line!r}",
             "file, format, gain, resolution, zero, first value, checksum, block size and lead name",
         )
-    file, storage, gain_field, _, zero, _, checksum, _, lead = fields
+    file, storage, gain_field, zero, checksum, lead = match.groups()
     if Path(file).name != file or file in ("..", "."):
         raise RecordError(
             path,
@@ -162,10 +169,9 @@ def _parse_channel(line: str, path: Path) -> _Channel:
     try:
         gain = float(match["gain"])
         baseline = int(match["baseline"] or zero)
-        checksum = int(checksum)
     except (TypeError, ValueError):
         raise RecordError(
-            path, f"the signal line {line!r}", "numbers for gain, zero and checksum"
+            path, f"the gain {gain_field!r} of lead {lead}", "such as 1000.0(0)/mV"
         ) from None
     if not (np.isfinite(gain) and gain > 0):
         raise RecordError(
@@ -175,7 +181,8 @@ def _parse_channel(line: str, path: Path) -> _Channel:
             "An uncalibrated record has no millivolts.",
         )
     # The WFDB format itself says that units left out are millivolts.
-    return _Channel(file, storage, gain, baseline, match["units"] or "mV", checksum, lead)
+    units = match["units"] or "mV"
+    return _Channel(file, storage, gain, baseline, units, int(checksum), lead)
 
 
 def _is_plain(header: _Header) -> bool:
@@ -233,7 +240,7 @@ def _read_by_package(header: _Header) -> np.ndarray:
 
 
 def _refuse_what_cannot_fit(header: _Header) -> None:
-    """Refuse a header that declares more samples than its files can hold, before memory is taken."""
+    """Refuse a header that declares more samples than its files hold, before memory is taken."""
     for name in {c.file for c in header.channels}:
         path = header.path.with_name(name)
         if not path.is_file():

@@ -7,10 +7,11 @@ plus ``bias``, is ``logit``.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 
-from ecglens.errors import ParameterError, did_you_mean
+from ecglens.errors import ModelError, ParameterError, did_you_mean
 from ecglens.models import signal_cam
 
 MODELS: dict[str, Callable[..., keras.Model]] = {"signal_cam": signal_cam.build}
@@ -40,3 +41,16 @@ def build_model(name: str, *, samples: int, labels: int, **options) -> keras.Mod
             "models", f"no model {name!r}", "one of the table", did_you_mean(name, MODELS)
         )
     return MODELS[name](samples=samples, labels=labels, **options)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a trained model of the table; a file that would run code of its own is refused.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise ModelError(path, "no such file", "a trained model", "Run 'dvc repro train'.")
+    return keras.saving.load_model(path, safe_mode=True)

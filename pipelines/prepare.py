@@ -1,0 +1,25 @@
+"""Stage prepare: the manifest's records as one array of int16 microvolts."""
+
+import pandas as pd
+
+from ecglens.errors import run_stage
+from ecglens.params import load_params
+from ecglens.store import prepare
+
+
+def main() -> None:
+    params = load_params()
+    options = params.prepare
+    manifest = pd.read_parquet(params.manifest)
+    rejected = prepare(
+        params.raw_folder,
+        zip(manifest.record_id, manifest[f"file_{options.sampling_frequency}"], strict=True),
+        params.signals,
+        sampling_frequency=options.sampling_frequency,
+        seconds=options.seconds,
+        unreadable=options.unreadable,
+    )
+    print(f"{len(manifest) - len(rejected)} records prepared, {len(rejected)} rejected")
+
+
+run_stage(main)

@@ -1,0 +1,205 @@
+"""The command ``ecglens``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ecglens import __version__
+from ecglens.errors import ECGLensError, ModelError
+
+CHAMPIONS = Path("mlruns/champions")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return 0, or 1 if something could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except ECGLensError as error:
+        print(f"ecglens: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ecglens", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"ecglens {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    predict = commands.add_parser(
+        "predict",
+        help="predict WFDB records, each with its explanation",
+        description="Predict 12-lead WFDB records. Exit code 1 if any could not be predicted; "
+        "the others are.",
+    )
+    predict.add_argument("records", nargs="+", metavar="RECORD", help="path, with or without .hea")
+    _add_model(predict)
+    predict.add_argument("--json", action="store_true", help="one JSON object a record and line")
+    predict.add_argument(
+        "--attribution", action="store_true", help="with --json: each label's map over time"
+    )
+    predict.add_argument(
+        "--plot", type=Path, metavar="FOLDER", help="write the tracing over its heat, a label a PNG"
+    )
+    predict.add_argument(
+        "--label", action="append", metavar="LABEL",
+        help="with --plot: only this label (may be repeated; default: the positive ones, or the "
+        "most probable)",
+    )  # fmt: skip
+    predict.add_argument(
+        "--allow-defects", action="store_true",
+        help="predict in spite of missing samples or flat leads, with a warning",
+    )  # fmt: skip
+    predict.set_defaults(run=_predict)
+
+    info = commands.add_parser("info", help="what a model says of itself, as JSON")
+    _add_model(info)
+    info.set_defaults(run=_info)
+
+    serve = commands.add_parser(
+        "serve", help="serve the champion of a task with 'mlflow models serve' on 127.0.0.1"
+    )
+    serve.add_argument("--task", help="default: the first of params.yaml")
+    serve.add_argument("--port", type=int, default=5001, help="default: %(default)s")
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", metavar="FILE",
+        help=f"an .onnx file, or the name of a champion in {CHAMPIONS} "
+        "(default: the only champion there)",
+    )  # fmt: skip
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from ecglens.inference import Predictor
+
+    predictor = Predictor(find_model(options.model))
+    _check_labels(options.label or [], predictor)
+    failures = 0
+    for number, record in enumerate(options.records):
+        try:
+            prediction = predictor.predict(record, allow_defects=options.allow_defects)
+        except ECGLensError as error:
+            print(f"ecglens: {error}", file=sys.stderr)
+            failures += 1
+            continue
+        if options.json:
+            print(json.dumps(prediction.to_dict(attribution=options.attribution)))
+        else:
+            print(("\n" if number else "") + table(prediction))
+        if options.plot:
+            _plot(prediction, options.plot, options.label)
+    if failures:
+        print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def find_model(name: str | None) -> Path:
+    """Return the ONNX file that a user means.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or more than one could be meant.
+    """
+    champions = sorted(CHAMPIONS.glob("*.onnx"))
+    if name:
+        named = [c for c in champions if name in (c.stem, c.stem.removeprefix("ecglens-"))]
+        return named[0] if named else Path(name)
+    if len(champions) == 1:
+        return champions[0]
+    found = f"champions {', '.join(c.stem for c in champions)}" if champions else "no champion"
+    mend = "Say which with --model." if champions else "Run 'make repro', or name a file: --model."
+    raise ModelError(CHAMPIONS, found, "one model", mend)
+
+
+def _check_labels(labels: list[str], predictor) -> None:
+    from ecglens.errors import LabelError, did_you_mean
+
+    for label in labels:
+        if label not in predictor.card.labels:
+            known = predictor.card.labels
+            raise LabelError(
+                predictor.path,
+                f"no label {label!r}",
+                "one of its labels",
+                did_you_mean(label, known),
+            )
+
+
+def table(prediction) -> str:
+    """Return a prediction as text: for each label attribution + bias = logit."""
+    card = prediction.card
+    record = prediction.record
+    lines = [
+        f"{record.name}: {card.model}, {card.task}, trained on {card.dataset}",
+        f"{'label':<10}{'probability':>12}{'threshold':>11}  {'':<4}"
+        f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}",
+    ]
+    for k, label in enumerate(card.labels):
+        total = prediction.attribution[..., k].sum(dtype=float)
+        lines.append(
+            f"{label:<10}{prediction.probability[k]:>12.3f}{card.thresholds[k]:>11.3f}  "
+            f"{'yes' if prediction.positive[k] else 'no':<4}"
+            f"{total:>12.3f} {prediction.bias[k]:>8.3f} {prediction.logit[k]:>8.3f}"
+        )
+    return "\n".join([*lines, *(f"warning: {w}" for w in prediction.warnings)])
+
+
+def _plot(prediction, folder: Path, labels: list[str] | None) -> None:
+    """Write a picture a label; progress goes to standard error, so that --json stays JSON."""
+    from ecglens.plots.explained import draw_explained
+    from ecglens.plots.heat import save_figure
+
+    card = prediction.card
+    positive = [label for label, yes in zip(card.labels, prediction.positive, strict=True) if yes]
+    likeliest = [card.labels[int(prediction.probability.argmax())]]
+    folder.mkdir(parents=True, exist_ok=True)
+    for label in labels or positive or likeliest:
+        k = card.labels.index(label)
+        figure = draw_explained(
+            prediction.record,
+            label,
+            prediction.attribution[..., k],
+            probability=float(prediction.probability[k]),
+            threshold=card.thresholds[k],
+            bias=float(prediction.bias[k]),
+            logit=float(prediction.logit[k]),
+        )
+        path = folder / f"{prediction.record.name}_{label.replace('/', '-')}.png"
+        save_figure(figure, path)
+        print(f"wrote {path}", file=sys.stderr)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from ecglens.inference import Predictor
+
+    card = Predictor(find_model(options.model)).card
+    print(json.dumps(json.loads(card.to_json()), indent=1))
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import os
+
+    from ecglens.params import load_params
+    from ecglens.registry import require_champion
+    from ecglens.tracking import experiment_name
+
+    params = load_params()
+    address = require_champion(experiment_name(params, options.task or params.tasks[0]))
+    mlflow = Path(sys.executable).with_name("mlflow")
+    # The server starts its own Python from PATH: it must be this environment's.
+    os.environ["PATH"] = f"{mlflow.parent}{os.pathsep}{os.environ['PATH']}"
+    print(f"serving {address} on http://127.0.0.1:{options.port}/invocations", flush=True)
+    command = (
+        f"models serve -m {address} --env-manager local --host 127.0.0.1 --port {options.port}"
+    )
+    os.execv(mlflow, [str(mlflow), *command.split()])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

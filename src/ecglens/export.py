@@ -1,0 +1,143 @@
+"""Keras to one ONNX file that describes itself, checked against what it was made from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+from ecglens.errors import ModelError
+from ecglens.files import whole_file
+from ecglens.inference import METADATA_KEY, OUTPUTS, ModelCard, Predictor
+from ecglens.labels import Task
+from ecglens.record import LEADS
+from ecglens.store import Store
+from ecglens.tracking import RunInfo, utc_now
+
+OPSET = 18
+TOLERANCE = 1e-4  # largest difference from Keras that is let through, in every output
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the exported file is from the Keras model, and from adding up.
+
+    Parameters
+    ----------
+    records : int
+        Compared.
+    largest_difference : dict of str to float
+        For each output, |ONNX - Keras|.
+    additivity_error : float
+        Largest |sum of attribution + bias - logit| of the ONNX outputs.
+    """
+
+    records: int
+    largest_difference: dict[str, float]
+    additivity_error: float
+
+
+def make_card(
+    task: Task, model: str, dataset: str, thresholds: dict[str, float], store: Store, run: RunInfo
+) -> ModelCard:
+    """Return what the exported file will say of itself.
+
+    Parameters
+    ----------
+    task : Task
+    model, dataset : str
+        Names, as in params.yaml.
+    thresholds : dict of str to float
+        By label.
+    store : Store
+        The prepared arrays that the model was trained on.
+    run : RunInfo
+        Its training.
+    """
+    return ModelCard(
+        task=task.name,
+        model=model,
+        dataset=dataset,
+        labels=task.labels,
+        thresholds=tuple(thresholds[label] for label in task.labels),
+        sampling_frequency=store.sampling_frequency,
+        samples=store.samples,
+        leads=LEADS,
+        units="mV",
+        other_rates="resample",
+        run_id=run.run_id,
+        data_version=run.data_version,
+        git_commit=run.git_commit,
+        created=utc_now(),
+    )
+
+
+def export(model: keras.Model, card: ModelCard, signals: np.ndarray, path: Path) -> Parity:
+    """Write an ONNX file with its card, whole or not at all.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of the table, trained.
+    card : ModelCard
+        Goes into the file's metadata.
+    signals : ndarray, shape (records, samples, 12)
+        Real records (mV) on which the file must agree with the model.
+    path : Path
+
+    Returns
+    -------
+    Parity
+
+    Raises
+    ------
+    ModelError
+        If the file differs from the model, or its attribution does not add up, by more than
+        :data:`TOLERANCE`.
+    """
+    proto = _convert(model, card)
+    with whole_file(path) as part:
+        onnx.save(proto, part)
+        # tf2onnx only logs an operation that it cannot convert: the checker finds it.
+        onnx.checker.check_model(str(part), full_check=True)
+        result = compare(model, Predictor(part), signals)
+        worst = max(*result.largest_difference.values(), result.additivity_error)
+        if not worst <= TOLERANCE:
+            raise ModelError(
+                path, f"a difference of {worst:.2g} ({result})", f"at most {TOLERANCE} from Keras"
+            )
+    return result
+
+
+def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
+    signature = [tf.TensorSpec((None, card.samples, len(LEADS)), tf.float32, name="millivolts")]
+    function = tf.function(lambda millivolts: model(millivolts, training=False))
+    proto, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
+    missing = set(OUTPUTS) - {o.name for o in proto.graph.output}
+    if missing:
+        raise ModelError(card.model, f"no output {', '.join(missing)}", ", ".join(OUTPUTS))
+    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
+    return proto
+
+
+def compare(model: keras.Model, predictor: Predictor, signals: np.ndarray) -> Parity:
+    """Compare the two on records (mV), and the sum of the attribution with the logit."""
+    keras_outputs = model.predict_on_batch(signals)
+    onnx_outputs = predictor.run(signals)
+    return Parity(
+        len(signals),
+        {
+            name: float(np.abs(onnx_outputs[name] - np.asarray(keras_outputs[name])).max())
+            for name in OUTPUTS
+        },
+        additivity_error(onnx_outputs),
+    )
+
+
+def additivity_error(outputs: dict[str, np.ndarray]) -> float:
+    """Return the largest |sum of attribution + bias - logit| over records and labels."""
+    total = outputs["attribution"].sum(axis=(1, 2), dtype=np.float64) + outputs["bias"]
+    return float(np.abs(total - outputs["logit"]).max())

@@ -1,0 +1,296 @@
+"""Predictions with their explanation from one ONNX file; numpy and onnxruntime, nothing else.
+
+The file describes itself: what it takes, its labels and thresholds, and what it was made from.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ecglens.errors import ModelError, RecordError
+from ecglens.formats import wfdb
+from ecglens.record import LEADS, Record
+
+OUTPUTS = ("probability", "logit", "attribution", "bias")
+METADATA_KEY = "ecglens"  # one JSON object under this key in the file's metadata
+WARNING_SIMULATED = "the model was trained on simulated records only: not for patients"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model says of itself.
+
+    Parameters
+    ----------
+    task, model, dataset : str
+        What was asked, which architecture answered, which data taught it.
+    labels : tuple of str
+    thresholds : tuple of float
+        Probability from which a label is given, chosen on the validation fold.
+    sampling_frequency : int
+        Hz.
+    samples : int
+        Length of the input.
+    leads : tuple of str
+        In the order of the input's columns.
+    units : str
+        Of the input, "mV".
+    other_rates : str
+        "resample" or "refuse": what is done with a record at another rate.
+    run_id : str
+        The MLflow run that trained it.
+    data_version : str
+        DVC's hash of the prepared arrays.
+    git_commit : str
+        Of the code; ends in "-dirty" if it had uncommitted changes.
+    created : str
+        UTC time of the export.
+    """
+
+    task: str
+    model: str
+    dataset: str
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    sampling_frequency: int
+    samples: int
+    leads: tuple[str, ...]
+    units: str
+    other_rates: str
+    run_id: str
+    data_version: str
+    git_commit: str
+    created: str
+
+    @classmethod
+    def from_json(cls, text: str, source: object) -> "ModelCard":
+        """Read a card.
+
+        Raises
+        ------
+        ModelError
+            If a field is missing, or the input is not what this version of ECGLens feeds.
+        """
+        content = json.loads(text)
+        fields = cls.__dataclass_fields__
+        missing = [name for name in fields if name not in content]
+        if missing:
+            raise ModelError(source, f"no {', '.join(missing)} in its metadata", "a full card")
+        values = {
+            name: tuple(content[name]) if isinstance(content[name], list) else content[name]
+            for name in fields
+        }
+        card = cls(**values)
+        if card.leads != LEADS or card.units != "mV":
+            raise ModelError(source, f"leads {card.leads} in {card.units}", f"{LEADS} in mV")
+        return card
+
+    def to_json(self) -> str:
+        """Return the card as one JSON object."""
+        return json.dumps(self.__dict__)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one record; for every label attribution sums, with bias, to the logit.
+
+    Parameters
+    ----------
+    record : Record
+        As the model saw it, resampled if need be.
+    card : ModelCard
+    probability, logit, bias : ndarray of float32, shape (labels,)
+    attribution : ndarray of float32, shape (samples, 12 or 1, labels)
+        In logit units.
+    warnings : tuple of str
+        What a reader must know before trusting it.
+    """
+
+    record: Record
+    card: ModelCard
+    probability: np.ndarray
+    logit: np.ndarray
+    bias: np.ndarray
+    attribution: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def positive(self) -> np.ndarray:
+        """Whether each label is given: its probability reaches its threshold."""
+        return self.probability >= np.array(self.card.thresholds)
+
+    def to_dict(self, *, attribution: bool = False) -> dict:
+        """Return plain Python values, ready for JSON.
+
+        Parameters
+        ----------
+        attribution : bool
+            Whether to include each label's map, (samples, 12 or 1), and not its sum alone.
+        """
+        rows = {}
+        for k, label in enumerate(self.card.labels):
+            rows[label] = {
+                "probability": float(self.probability[k]),
+                "threshold": self.card.thresholds[k],
+                "positive": bool(self.positive[k]),
+                "logit": float(self.logit[k]),
+                "bias": float(self.bias[k]),
+                "attribution_sum": float(self.attribution[..., k].sum(dtype=np.float64)),
+            }
+            if attribution:
+                rows[label]["attribution"] = self.attribution[..., k].tolist()
+        origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit")
+        return {
+            "record": self.record.name,
+            "source": self.record.source,
+            "sampling_frequency": self.record.sampling_frequency,
+            "labels": rows,
+            "warnings": list(self.warnings),
+            "model": {name: getattr(self.card, name) for name in origin},
+        }
+
+
+class Predictor:
+    """Runs an exported model.
+
+    Parameters
+    ----------
+    model : str or Path
+        An ``.onnx`` file that ECGLens exported.
+    threads : int
+        Of onnxruntime; one is best for single records, two help from batches of 32 on.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is no ONNX model, or was not exported by ECGLens.
+
+    Examples
+    --------
+    >>> predictor = Predictor("model.onnx")                           # doctest: +SKIP
+    >>> prediction = predictor.predict("records100/00000/00001_lr")   # doctest: +SKIP
+    """
+
+    def __init__(self, model: str | Path, *, threads: int = 1) -> None:
+        path = Path(model)
+        if not path.is_file():
+            raise ModelError(
+                path, "no such file", "an exported model (.onnx)", "Make one with 'make repro'."
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Spinning threads would take the core from whatever else runs on it.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"]
+            )
+        # onnxruntime's own exceptions share no base but this one.
+        except Exception as error:
+            raise ModelError(
+                path, f"no ONNX model ({type(error).__name__})", "an exported model (.onnx)"
+            ) from error
+        text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        outputs = {o.name for o in self._session.get_outputs()}
+        if text is None or not outputs.issuperset(OUTPUTS):
+            raise ModelError(
+                path,
+                f"outputs {', '.join(sorted(outputs))} and no card of ECGLens",
+                f"outputs {', '.join(OUTPUTS)} and the card that the export stage writes",
+            )
+        self.path = path
+        self.card = ModelCard.from_json(text, path)
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, signals: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the graph on a batch.
+
+        Parameters
+        ----------
+        signals : ndarray, shape (batch, samples, 12)
+            Raw millivolts at the model's rate; NaN where a sample is missing.
+
+        Returns
+        -------
+        dict of str to ndarray of float32
+            ``probability``, ``logit``, ``bias`` (batch, labels) and ``attribution``
+            (batch, samples, 12 or 1, labels).
+
+        Raises
+        ------
+        RecordError
+            If the shape does not fit or a value is infinite.
+        """
+        signals = np.asarray(signals, np.float32)
+        expected = (self.card.samples, len(LEADS))
+        if signals.ndim != 3 or signals.shape[1:] != expected:
+            raise RecordError(
+                "signals", f"an array of shape {signals.shape}", f"(batch, {expected[0]}, 12)"
+            )
+        if np.isinf(signals).any():
+            raise RecordError("signals", "infinite values", "millivolts, or NaN where missing")
+        values = self._session.run(list(OUTPUTS), {self._input: signals})
+        return dict(zip(OUTPUTS, values, strict=True))
+
+    def predict(self, record: Record | str | Path, *, allow_defects: bool = False) -> Prediction:
+        """Predict one record.
+
+        Parameters
+        ----------
+        record : Record, str or Path
+            A record, or the path of a WFDB record.
+        allow_defects : bool
+            Predict in spite of missing samples or flat leads, with a warning for each.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        RecordError
+            If the record cannot be read, has another length than the model takes, another rate
+            where the model refuses that, or defects that are not allowed.
+        """
+        if not isinstance(record, Record):
+            record = wfdb.read(record)
+        warnings = record.defects()
+        if warnings and not allow_defects:
+            raise RecordError(
+                record.source or record.name,
+                "; ".join(warnings),
+                "twelve leads without missing samples, none flat",
+                "Record it again, or allow defects (--allow-defects) and read the warnings.",
+            )
+        record, resampled = self._fit(record)
+        if self.card.dataset == "simulated":
+            warnings.append(WARNING_SIMULATED)
+        result = self.run(record.signal[None])
+        first = {name: values[0] for name, values in result.items()}
+        return Prediction(record, self.card, **first, warnings=(*warnings, *resampled))
+
+    def _fit(self, record: Record) -> tuple[Record, list[str]]:
+        """Return the record at the model's rate and length, and what had to be done for it."""
+        rate, notes = self.card.sampling_frequency, []
+        seconds = self.card.samples / rate
+        source = record.source or record.name
+        if abs(record.duration - seconds) * rate >= 1:
+            raise RecordError(
+                source,
+                f"{record.duration:g} s",
+                f"{seconds:g} s, as the model was trained on",
+                "Cut the record to that length.",
+            )
+        if record.sampling_frequency != rate:
+            found = f"{record.sampling_frequency:g} Hz"
+            if self.card.other_rates != "resample":
+                raise RecordError(source, found, f"{rate} Hz, the model's rate")
+            notes.append(f"resampled from {found} to {rate} Hz")
+            record = record.resampled(rate)
+        if len(record.signal) != self.card.samples:
+            signal = record.signal[: self.card.samples]
+            record = Record(signal, rate, record.name, record.source)
+        return record, notes

@@ -1,0 +1,228 @@
+"""params.yaml, read and checked as a whole: an unknown word is an error, not a default."""
+
+import types
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ecglens.errors import ParameterError, did_you_mean
+from ecglens.labels import task_names
+
+DATASETS = ("simulated", "ptb-xl")
+
+
+def _one_of(*choices: object) -> Any:
+    return field(metadata={"choices": choices})
+
+
+def _at_least(lowest: float) -> Any:
+    return field(metadata={"lowest": lowest})
+
+
+@dataclass(frozen=True)
+class SimulatedParams:
+    """The simulated data set."""
+
+    records: int = _at_least(100)
+    seed: int = _at_least(0)
+
+
+@dataclass(frozen=True)
+class PTBXLParams:
+    """PTB-XL as published."""
+
+    folder: str
+
+
+@dataclass(frozen=True)
+class PrepareParams:
+    """The prepared arrays."""
+
+    sampling_frequency: int = _one_of(100, 500)
+    seconds: float = _at_least(1.0)
+    unreadable: str = _one_of("stop", "skip")
+
+
+@dataclass(frozen=True)
+class SignalCAMParams:
+    """Signal-CAM's own options."""
+
+    detrend_degree: int = _at_least(0)
+    scaling: str = _one_of("none", "lead", "record")
+
+
+@dataclass(frozen=True)
+class ModelParams:
+    """Options of each model of the table, under the model's name."""
+
+    signal_cam: SignalCAMParams
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """How to fit.
+
+    Parameters
+    ----------
+    epochs : int
+        At most.
+    batch_size : int
+        Records.
+    learning_rate : float
+        Of Adam, at the start.
+    schedule : {"cosine", "constant"}
+        How the rate goes from there; cosine ends at zero after ``epochs``.
+    patience : int
+        Epochs without a better validation AUROC after which the fit ends.
+    seed : int
+        Of initial weights and shuffling.
+    """
+
+    epochs: int = _at_least(1)
+    batch_size: int = _at_least(1)
+    learning_rate: float = _at_least(0.0)
+    schedule: str = _one_of("cosine", "constant")
+    patience: int = _at_least(1)
+    seed: int = _at_least(0)
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Thresholds and figures."""
+
+    threshold: str = _one_of("youden", "accuracy", "f1")
+    figures: int = _at_least(0)
+
+
+@dataclass(frozen=True)
+class PromoteParams:
+    """The gate."""
+
+    margin: float = _at_least(0.0)
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of params.yaml."""
+
+    dataset: str
+    tasks: list
+    models: list
+    simulated: SimulatedParams
+    ptb_xl: PTBXLParams
+    prepare: PrepareParams
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    promote: PromoteParams
+
+    @property
+    def raw_folder(self) -> Path:
+        """The data set as its publisher lays it out."""
+        return Path("data/raw") / self.dataset
+
+    @property
+    def manifest(self) -> Path:
+        """One row a record."""
+        return Path("data") / self.dataset / "manifest.parquet"
+
+    @property
+    def signals(self) -> Path:
+        """The prepared arrays."""
+        return Path("data") / self.dataset / "signals"
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    ParameterError
+        Naming the file, the key, what was found, what is known and the nearest to it.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(
+            path, "no such file", "the project's parameters", "Run this in the project's folder."
+        ) from None
+    except yaml.YAMLError as error:
+        raise ParameterError(path, f"no YAML: {error}", "a YAML file") from None
+    params = _build(Params, content, str(path))
+    _check_names(f"{path}: dataset", [params.dataset], DATASETS)
+    _check_names(f"{path}: tasks", params.tasks, task_names())
+    _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
+    return params
+
+
+def _build(cls: type, content: object, where: str) -> Any:
+    """Return a dataclass filled from a mapping, each value checked."""
+    known = {f.name: f for f in fields(cls)}
+    if not isinstance(content, dict):
+        raise ParameterError(where, repr(content), f"a mapping with {', '.join(known)}")
+    for key in content:
+        if key not in known:
+            raise ParameterError(where, f"the key {key!r}", "a known key", did_you_mean(key, known))
+    values = {}
+    for key, spec in known.items():
+        if key not in content:
+            raise ParameterError(where, f"no {key!r}", f"a value for {key!r}")
+        values[key] = _checked(spec, content[key], f"{where}: {key}")
+    return cls(**values)
+
+
+def _checked(spec: Any, value: Any, where: str) -> Any:
+    if is_dataclass(spec.type):
+        return _build(spec.type, value, where)
+    wanted = (int, float) if spec.type is float else spec.type
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise ParameterError(where, repr(value), f"a value of type {_name(spec.type)}")
+    choices, lowest = spec.metadata.get("choices"), spec.metadata.get("lowest")
+    if choices and value not in choices:
+        raise ParameterError(
+            where, repr(value), "one of the choices", did_you_mean(value, map(str, choices))
+        )
+    if lowest is not None and not value >= lowest:
+        raise ParameterError(where, repr(value), f"at least {lowest}")
+    return float(value) if spec.type is float else value
+
+
+def _name(kind: type | types.GenericAlias) -> str:
+    return getattr(kind, "__name__", str(kind))
+
+
+def _check_names(where: str, names: list, known: list[str] | tuple[str, ...]) -> None:
+    if not names:
+        raise ParameterError(where, "an empty list", "at least one", did_you_mean("", known))
+    for name in names:
+        if name not in known:
+            raise ParameterError(where, repr(name), "a known name", did_you_mean(name, known))
+    if len(set(names)) < len(names):
+        raise ParameterError(where, f"{names}", "each name once")
+
+
+def trained_folder(task: str, model: str) -> Path:
+    """Weights, history and run of a training."""
+    return Path("models") / task / model / "trained"
+
+
+def onnx_file(task: str, model: str) -> Path:
+    """The exported model."""
+    return Path("models") / task / model / "model.onnx"
+
+
+def parity_file(task: str, model: str) -> Path:
+    """How far the exported model is from the trained one."""
+    return Path("reports") / task / model / "parity.json"
+
+
+def evaluation_folder(task: str, model: str) -> Path:
+    """Metrics, thresholds, curves and pictures."""
+    return Path("reports") / task / model / "evaluation"
+
+
+def promotion_file(task: str, model: str) -> Path:
+    """The gate's verdict."""
+    return Path("reports") / task / model / "promotion.json"

@@ -1,0 +1,1 @@
+"""What answers requests: the model that MLflow serves."""

@@ -1,0 +1,252 @@
+"""MLflow runs: what was run, on which data, by which code, in which environment."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import mlflow
+import yaml
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from ecglens.params import Params
+
+DATABASE = Path("mlruns/mlflow.db")
+TEST_OPENINGS = Path("mlruns/test_openings.jsonl")
+RECREATED = "ecglens.recreated_from"
+_PACKAGES = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "onnx", "tf2onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A training run, as it travels beside the weights it made, in ``run.json``.
+
+    Parameters
+    ----------
+    run_id : str
+        MLflow's.
+    experiment, name : str
+        MLflow's names of experiment and run.
+    params : dict
+        Flat, as logged.
+    data_version : str
+        DVC's hash of the prepared arrays.
+    data_sha256 : str
+        Of the signals themselves.
+    git_commit : str
+        Ends in "-dirty" if the code had uncommitted changes.
+    """
+
+    run_id: str
+    experiment: str
+    name: str
+    params: dict
+    data_version: str
+    data_sha256: str
+    git_commit: str
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "RunInfo":
+        """Read what :meth:`save` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+
+def connect() -> str:
+    """Point MLflow at MLFLOW_TRACKING_URI, or at the project's own database; return the address."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        DATABASE.parent.mkdir(exist_ok=True)
+        uri = f"sqlite:///{DATABASE}"
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return uri
+
+
+def experiment_name(params: Params, task: str) -> str:
+    """Return the name of a task's experiment, and of its registered model."""
+    return f"ecglens-{params.dataset}-{task}"
+
+
+@contextmanager
+def start_run(params: Params, task: str, model: str, data_sha256: str) -> Iterator[RunInfo]:
+    """Open the MLflow run of a training, log what is known before it, and close it after.
+
+    A run that an error ends is marked as failed.
+    """
+    connect()
+    info = RunInfo(
+        run_id="",
+        experiment=experiment_name(params, task),
+        name=model,
+        params={"task": task, "model": model, **_relevant(params, model)},
+        data_version=dvc_hash(params.signals),
+        data_sha256=data_sha256,
+        git_commit=git_commit(),
+    )
+    with _new_run(info) as run_id:
+        yield replace(info, run_id=run_id)
+
+
+@contextmanager
+def resume(info: RunInfo, history: dict[str, list[float]]) -> Iterator[str]:
+    """Open a training's run again, and give its id.
+
+    Where the weights came from DVC's cache and this MLflow database never saw their run, the run is
+    made again, once, from what travels with them, and tagged with the id that it had.
+    """
+    connect()
+    known = _find_run(info)
+    if known:
+        with mlflow.start_run(known):
+            yield known
+        return
+    with _new_run(info) as run_id:
+        mlflow.set_tag(RECREATED, info.run_id)
+        for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
+            mlflow.log_metrics(dict(zip(history, values, strict=True)), step=epoch)
+        yield run_id
+
+
+def _find_run(info: RunInfo) -> str | None:
+    """Return the id of a training's run in this database, its own or that of its re-creation."""
+    try:
+        return MlflowClient().get_run(info.run_id).info.run_id
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    if mlflow.get_experiment_by_name(info.experiment) is None:
+        return None
+    again = mlflow.search_runs(
+        experiment_names=[info.experiment],
+        filter_string=f"tags.`{RECREATED}` = '{info.run_id}'",
+        output_format="list",
+    )
+    return again[0].info.run_id if again else None
+
+
+@contextmanager
+def _new_run(info: RunInfo) -> Iterator[str]:
+    _set_experiment(info.experiment)
+    with mlflow.start_run(run_name=info.name) as run:
+        mlflow.log_params(info.params)
+        mlflow.set_tags(
+            {
+                "data_version": info.data_version,
+                "data_sha256": info.data_sha256,
+                "git_commit": info.git_commit,
+            }
+        )
+        mlflow.log_dict(_environment(), "environment.json")
+        yield run.info.run_id
+
+
+def count_test_opening(info: RunInfo) -> int:
+    """Write down that the test split is opened for a training; return how often it was, by task.
+
+    Choosing among models by their test figures makes those figures too good; the count shows it.
+    """
+    TEST_OPENINGS.parent.mkdir(exist_ok=True)
+    entry = {"experiment": info.experiment, "run_id": info.run_id, "time": utc_now()}
+    with open(TEST_OPENINGS, "a") as log:
+        log.write(json.dumps(entry) + "\n")
+    lines = TEST_OPENINGS.read_text().splitlines()
+    return sum(json.loads(line)["experiment"] == info.experiment for line in lines)
+
+
+def log_evaluation(validation: dict, test: dict, test_openings: int) -> None:
+    """Log the figures of both splits to the active run, such as ``test_auroc_NORM``."""
+    mlflow.log_metric("test_openings", test_openings)
+    for split, figures in (("validation", validation), ("test", test)):
+        mlflow.log_metrics({f"{split}_macro_{m}": v for m, v in figures["macro"].items()})
+        for label, row in figures["labels"].items():
+            mlflow.log_metrics({f"{split}_{m}_{label}": float(v) for m, v in row.items()})
+
+
+def _set_experiment(name: str) -> None:
+    """Select an experiment; in the project's own database its artifacts stand beside it."""
+    local = mlflow.get_tracking_uri() == f"sqlite:///{DATABASE}"
+    if local and mlflow.get_experiment_by_name(name) is None:
+        folder = (DATABASE.parent / "artifacts" / name).resolve()
+        mlflow.create_experiment(name, artifact_location=folder.as_uri())
+    mlflow.set_experiment(name)
+
+
+class EpochLogger(keras.callbacks.Callback):
+    """Logs each epoch's loss and AUROC to the MLflow run that is active."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        mlflow.log_metrics({k: float(v) for k, v in (logs or {}).items()}, step=epoch + 1)
+
+
+def _relevant(params: Params, model: str) -> dict:
+    """Return the parameters that this run depends on, flat."""
+    content = asdict(params)
+    chosen = {
+        "dataset": params.dataset,
+        "prepare": content["prepare"],
+        "train": content["train"],
+        "model_options": content["model"][model],
+    }
+    if params.dataset == "simulated":
+        chosen["simulated"] = content["simulated"]
+    flat = {}
+    for key, value in chosen.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{k}": v for k, v in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def dvc_hash(out: Path) -> str:
+    """Return DVC's hash of a stage's output, or "unversioned" if dvc.lock does not list it."""
+    lock = Path("dvc.lock")
+    stages = yaml.safe_load(lock.read_text())["stages"] if lock.is_file() else {}
+    for stage in stages.values():
+        for entry in stage.get("outs", []):
+            if entry["path"] == out.as_posix():
+                return entry["md5"]
+    return "unversioned"
+
+
+def git_commit() -> str:
+    """Return the commit of the code; "-dirty" follows if tracked files but dvc.lock differ."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock")
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "no git commit"
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _environment() -> dict:
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "ecglens": version("ecglens"),
+    }
+
+
+def utc_now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
