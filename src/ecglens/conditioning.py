@@ -26,8 +26,8 @@ class MissingToZero(keras.layers.Layer):
 class Detrend(keras.layers.Layer):
     """Subtract from each lead its least-squares polynomial, the baseline wander.
 
-    The fit is a projection on an orthonormal basis of the polynomials, two small products. Degree 10
-    over 10 s is Signal-CAM's (EMBC 2025, doi 10.1109/EMBC58623.2025.11253260).
+    The fit is a projection on an orthonormal basis of the polynomials, two small products. Degree
+    10 over 10 s is Signal-CAM's (EMBC 2025, doi 10.1109/EMBC58623.2025.11253260).
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -166,6 +167,8 @@ def _registered_version(client: MlflowClient, name: str, digest: str) -> str | N
 
 def _register(name: str, predictor: Predictor, digest: str) -> str:
     """Log the file as an MLflow model, register it, and prove that it loads and answers alike."""
+    # MLflow asks for type hints and an input example; the signature below says what they would.
+    warnings.filterwarnings("ignore", category=UserWarning, module="mlflow.pyfunc")
     card = predictor.card
     shape = (-1, card.samples, len(LEADS))
     info = mlflow.pyfunc.log_model(

@@ -103,7 +103,9 @@ def manifest(folder: Path) -> pd.DataFrame:
     path = folder / DATABASE
     table = _read_table(path)
     known = set(pd.read_csv(folder / STATEMENTS, index_col=0).index)
-    codes = [_codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id)]
+    codes = [
+        _codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id, strict=True)
+    ]
     unknown = sorted(set().union(*codes) - known)
     if unknown:
         raise DatasetError(
@@ -156,12 +158,14 @@ def _read_table(path: Path) -> pd.DataFrame:
 def _codes(text: str, path: Path, ecg: int) -> list[str]:
     """Return the codes of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
     try:
-        codes = ast.literal_eval(text)
-        return [str(code) for code in codes.keys()]
-    except (ValueError, SyntaxError, AttributeError):
+        codes = ast.literal_eval(str(text))
+    except (ValueError, SyntaxError):
+        codes = None
+    if not isinstance(codes, dict):
         raise DatasetError(
             path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood"
-        ) from None
+        )
+    return [str(code) for code in codes]
 
 
 def _check_patients(table: pd.DataFrame, path: Path) -> None:

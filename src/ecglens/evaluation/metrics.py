@@ -64,7 +64,8 @@ def choose_thresholds(truth: np.ndarray, probability: np.ndarray, rule: str) -> 
 
 def macro_auroc(truth: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean over labels of the AUROC; arrays are (records, labels)."""
-    return float(np.mean([roc_auc_score(t, p) for t, p in zip(truth.T, probability.T)]))
+    pairs = zip(truth.T, probability.T, strict=True)
+    return float(np.mean([roc_auc_score(t, p) for t, p in pairs]))
 
 
 def report(

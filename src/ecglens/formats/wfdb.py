@@ -78,10 +78,7 @@ def read(record: str | Path) -> Record:
         leads are not the twelve, or the units are not known.
     """
     header = _read_header(record_path(record))
-    if _is_plain(header):
-        counts = _read_format_16(header)
-    else:
-        counts = _read_by_package(header)
+    counts = _read_format_16(header) if _is_plain(header) else _read_by_package(header)
     _verify_checksums(header, counts)
     missing = counts == np.array([_missing_mark(c.format) for c in header.channels])
 

@@ -1,5 +1,7 @@
 """The head that makes a pooled network additive, shared by every such model."""
 
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 from keras import ops
@@ -34,17 +36,17 @@ class AdditiveHead(keras.layers.Layer):
             shape=(features, self.labels), initializer="glorot_uniform", name="kernel"
         )
         self.bias = self.add_weight(shape=(self.labels,), initializer="zeros", name="bias")
-        self.spread = spreading_matrix(steps, self.samples)
+        self.spread = Spread.linear(steps, self.samples)
         super().build(input_shape)
 
     def call(self, features):
-        logit = ops.matmul(ops.mean(features, axis=1), self.kernel) + self.bias
+        # The logit is the sum of the shares, so the explanation costs the spreading alone.
         shares = ops.matmul(features, self.kernel / features.shape[1])  # (batch, steps, labels)
-        attribution = ops.matmul(ops.convert_to_tensor(self.spread), shares)
+        logit = ops.sum(shares, axis=1) + self.bias
         return {
             "probability": ops.sigmoid(logit),
             "logit": logit,
-            "attribution": ops.expand_dims(attribution, axis=2),
+            "attribution": ops.expand_dims(self.spread(shares), axis=2),
             "bias": ops.zeros_like(logit) + self.bias,
         }
 
@@ -61,22 +63,43 @@ class AdditiveHead(keras.layers.Layer):
         return {**super().get_config(), "labels": self.labels, "samples": self.samples}
 
 
-def spreading_matrix(steps: int, samples: int) -> np.ndarray:
-    """Return weights that spread each of ``steps`` shares over ``samples``, keeping their sum.
+@dataclass(frozen=True)
+class Spread:
+    """Spreads a share of each coarse step over the samples around it, keeping the sum.
 
-    Column t holds linear-interpolation weights about the middle of step t, scaled to sum to one.
+    Sample i receives ``first_weight[i] · share[first[i]] + second_weight[i] · share[first[i] + 1]``:
+    linear interpolation between the middles of the steps, with each step's weights scaled to sum to
+    one. Two gathers do it, where the same as a dense matrix costs a tenth of a small network.
 
-    Returns
-    -------
-    ndarray of float32, shape (samples, steps)
-
-    Examples
-    --------
-    >>> spreading_matrix(2, 4).sum(axis=0)
-    array([1., 1.], dtype=float32)
+    Parameters
+    ----------
+    first : ndarray of int32, shape (samples,)
+    first_weight, second_weight : ndarray of float32, shape (samples, 1)
     """
-    middles = (np.arange(steps) + 0.5) * samples / steps - 0.5
-    weights = np.stack(
-        [np.interp(np.arange(samples), middles, unit) for unit in np.eye(steps)], axis=1
-    )
-    return (weights / weights.sum(axis=0)).astype(np.float32)
+
+    first: np.ndarray
+    first_weight: np.ndarray
+    second_weight: np.ndarray
+
+    @classmethod
+    def linear(cls, steps: int, samples: int) -> "Spread":
+        """Return the spread from ``steps`` to ``samples``."""
+        # Where each sample lies, counted in steps from the middle of the first.
+        place = np.clip((np.arange(samples) + 0.5) * steps / samples - 0.5, 0, steps - 1)
+        first = np.minimum(place.astype(np.int32), max(steps - 2, 0))
+        second = np.minimum(first + 1, steps - 1)
+        weight = place - first
+        total = np.bincount(first, 1 - weight, steps) + np.bincount(second, weight, steps)
+        return cls(
+            first,
+            ((1 - weight) / total[first]).astype(np.float32)[:, None],
+            (weight / total[second]).astype(np.float32)[:, None],
+        )
+
+    def __call__(self, shares):
+        """Spread a tensor (batch, steps, labels) to (batch, samples, labels)."""
+        second = np.minimum(self.first + 1, shares.shape[1] - 1)
+        return (
+            ops.take(shares, self.first, axis=1) * self.first_weight
+            + ops.take(shares, second, axis=1) * self.second_weight
+        )

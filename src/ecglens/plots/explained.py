@@ -30,10 +30,10 @@ def draw_explained(
     """
     total = float(attribution.sum(dtype=np.float64))
     verdict = "at or above" if probability >= threshold else "below"
+    sum_up = f"attribution {total:+.2f} + bias {bias:+.2f} = logit {logit:+.2f}"
     return draw_heat(
         record,
         attribution,
         title=f"{label}: probability {probability:.2f}, {verdict} its threshold {threshold:.2f}",
-        subtitle=f"record {record.name}    attribution {total:+.2f} + bias {bias:+.2f}"
-        f" = logit {logit:+.2f}",
+        subtitle=sum_up.replace("-", "\N{MINUS SIGN}"),
     )

@@ -1,0 +1,41 @@
+"""Label and prepare a whole data set with our code alone: seconds and peak memory.
+
+    python benchmarks/prepare.py PTB-XL-FOLDER [RUNS]
+
+The folder is PTB-XL as published. Each run is a process of its own.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def once(source: Path) -> None:
+    from ecglens.datasets import ptb_xl
+    from ecglens.store import prepare
+
+    start = time.perf_counter()
+    manifest = ptb_xl.manifest(source)
+    with tempfile.TemporaryDirectory() as folder:
+        manifest.to_parquet(Path(folder) / "manifest.parquet")
+        files = zip(manifest.record_id, manifest.file_100, strict=True)
+        target = Path(folder) / "signals"
+        prepare(source, files, target, sampling_frequency=100, seconds=10.0)
+        seconds = time.perf_counter() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{len(manifest)} records: {seconds:.1f} s, peak memory {memory:.2f} GB", flush=True)
+
+
+def main() -> None:
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    for _ in range(runs):
+        subprocess.run([sys.executable, __file__, "--once", sys.argv[1]], check=True, stderr=-3)
+
+
+if sys.argv[1] == "--once":
+    once(Path(sys.argv[2]))
+else:
+    main()
