@@ -8,11 +8,10 @@ import mlflow
 import pandas as pd
 
 from ecglens.errors import run_stage
-from ecglens.evaluation.run import score_predictor
 from ecglens.files import whole_file
 from ecglens.labels import get_task
 from ecglens.params import load_params, onnx_file, promotion_file, trained_folder
-from ecglens.registry import promote
+from ecglens.registry import gate_score, promote
 from ecglens.splits import load_split
 from ecglens.store import open_store
 from ecglens.tracking import RunInfo, experiment_name, resume
@@ -29,7 +28,7 @@ def main() -> None:
             experiment_name(params, task.name),
             onnx_file(task.name, name),
             run_id,
-            lambda predictor: score_predictor(predictor, store, validation),
+            lambda predictor: gate_score(predictor, store, validation),
             params.promote.margin,
         )
         mlflow.log_metric("gate_auroc", decision.score)

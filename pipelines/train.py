@@ -14,8 +14,8 @@ from ecglens.params import load_params, trained_folder
 from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
-from ecglens.tracking import EpochLogger, start_run
-from ecglens.training import fit, make_reproducible
+from ecglens.tracking import start_run
+from ecglens.training import EpochLogger, fit, make_reproducible
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
         checkpoint = folder / "best.weights.h5"
         history = fit(
             model, store, train, validation, params.train,
-            checkpoint=checkpoint, callbacks=[EpochLogger()],
+            checkpoint=checkpoint, callbacks=[EpochLogger(mlflow.log_metrics)],
         )  # fmt: skip
         checkpoint.unlink()
         model.save(folder / "model.keras")

@@ -18,9 +18,12 @@ from mlflow.types import Schema, TensorSpec
 
 import ecglens
 from ecglens.errors import ModelError
+from ecglens.evaluation.metrics import macro_auroc
 from ecglens.files import whole_file
 from ecglens.inference import OUTPUTS, Predictor
 from ecglens.record import LEADS
+from ecglens.splits import Split
+from ecglens.store import Store
 from ecglens.tracking import connect, utc_now
 
 CHAMPIONS = Path("mlruns/champions")  # the champions' ONNX files, for `ecglens predict`
@@ -96,7 +99,7 @@ def promote(
     old_score = None
     if champion is None:
         verdict, why = "promoted", "there was no champion"
-    elif champion.version == number:
+    elif str(champion.version) == number:
         verdict, why = "unchanged", "it is the champion already"
     else:
         present = champion_predictor(name)
@@ -109,15 +112,25 @@ def promote(
             why = f"macro AUROC {new_score:.4f} against {old_score:.4f}, margin {margin}"
     if verdict == "promoted":
         client.set_registered_model_alias(name, "champion", number)
-        _publish(onnx_file, name)
-    elif verdict == "kept":
+    if verdict == "kept":
         client.set_registered_model_alias(name, "challenger", number)
-    now_champion = number if verdict != "kept" else champion.version
+    else:
+        _publish(onnx_file, name)
+    now_champion = number if verdict != "kept" else str(champion.version)
     decision = Decision(
         name, number, verdict, why, new_score, now_champion, old_score, run_id, digest, utc_now()
     )
     _remember(decision)
     return decision
+
+
+def gate_score(predictor: Predictor, store: Store, split: Split) -> float:
+    """Return the macro AUROC of an exported model on a split."""
+    parts = [
+        predictor.run(store.millivolts(split.rows[start : start + 256]))["probability"]
+        for start in range(0, len(split.rows), 256)
+    ]
+    return macro_auroc(split.truth, np.concatenate(parts))
 
 
 def find_champion(name: str):

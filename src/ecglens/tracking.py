@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
 import mlflow
 import yaml
 from mlflow import MlflowClient
@@ -182,13 +181,6 @@ def _set_experiment(name: str) -> None:
         folder = (DATABASE.parent / "artifacts" / name).resolve()
         mlflow.create_experiment(name, artifact_location=folder.as_uri())
     mlflow.set_experiment(name)
-
-
-class EpochLogger(keras.callbacks.Callback):
-    """Logs each epoch's loss and AUROC to the MLflow run that is active."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        mlflow.log_metrics({k: float(v) for k, v in (logs or {}).items()}, step=epoch + 1)
 
 
 def _relevant(params: Params, model: str) -> dict:

@@ -1,6 +1,7 @@
 """One fit: tf.data over the prepared arrays, early stopping, the best epoch kept, one seed."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import keras
@@ -90,7 +91,7 @@ def fit(
         batches(store, train, params.batch_size, shuffle_seed=params.seed),
         validation_data=batches(store, validation, params.batch_size),
         epochs=params.epochs,
-        verbose=2 if params.epochs > 200 else "auto",
+        verbose=1 if sys.stdout.isatty() else 2,  # a moving bar for people, lines for logs
         callbacks=[
             keras.callbacks.TerminateOnNaN(),
             keras.callbacks.ModelCheckpoint(
@@ -122,6 +123,23 @@ def _auroc(labels: int) -> keras.metrics.Metric:
     return keras.metrics.AUC(
         num_thresholds=500, multi_label=True, num_labels=labels, from_logits=True, name="auroc"
     )
+
+
+class EpochLogger(keras.callbacks.Callback):
+    """Hands each epoch's loss and AUROC to a tracker.
+
+    Parameters
+    ----------
+    log : callable
+        Takes a dictionary of metrics and, by keyword, the ``step``: ``mlflow.log_metrics`` does.
+    """
+
+    def __init__(self, log: Callable) -> None:
+        super().__init__()
+        self._log = log
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._log({name: float(value) for name, value in (logs or {}).items()}, step=epoch + 1)
 
 
 def make_reproducible(seed: int) -> None:

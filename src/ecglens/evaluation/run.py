@@ -8,8 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ecglens.evaluation.metrics import choose_thresholds, macro_auroc, report, roc
-from ecglens.inference import Predictor
+from ecglens.evaluation.metrics import choose_thresholds, report, roc
 from ecglens.labels import Task
 from ecglens.plots.curves import draw_roc
 from ecglens.plots.explained import draw_explained
@@ -71,15 +70,6 @@ def predict_probability(
         for start in range(0, len(split.rows), batch_size)
     ]
     return np.concatenate(parts)
-
-
-def score_predictor(predictor: Predictor, store: Store, split: Split) -> float:
-    """Return the macro AUROC of an exported model on a split."""
-    parts = [
-        predictor.run(store.millivolts(split.rows[start : start + 256]))["probability"]
-        for start in range(0, len(split.rows), 256)
-    ]
-    return macro_auroc(split.truth, np.concatenate(parts))
 
 
 def write_report(result: Evaluation, test: Split, task: Task, folder: Path) -> None:

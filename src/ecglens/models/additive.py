@@ -67,7 +67,7 @@ class AdditiveHead(keras.layers.Layer):
 class Spread:
     """Spreads a share of each coarse step over the samples around it, keeping the sum.
 
-    Sample i receives ``first_weight[i] · share[first[i]] + second_weight[i] · share[first[i] + 1]``:
+    With j = first[i], sample i gets ``first_weight[i] · share[j] + second_weight[i] · share[j+1]``:
     linear interpolation between the middles of the steps, with each step's weights scaled to sum to
     one. Two gathers do it, where the same as a dense matrix costs a tenth of a small network.
 
