@@ -7,6 +7,7 @@ Nothing behind the door re-orders or re-scales.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -177,22 +178,19 @@ def resample(signal: np.ndarray, rate_in: float, rate_out: float) -> np.ndarray:
     low_pass = np.sinc(taps / max(up, down)) * np.kaiser(2 * half + 1, 5.0)
     low_pass *= up / low_pass.sum()
 
-    margin = -(-half // up) + 1  # input samples that the filter reaches beyond an end
-    padded = np.pad(np.asarray(signal, np.float64), ((margin, margin), (0, 0)), mode="edge")
-    stuffed = np.zeros((len(padded) * up, padded.shape[1]))
-    stuffed[::up] = padded
+    # On a grid of ``up`` points an input sample, output k stands at k · down; of the points under
+    # the filter there only every up-th is an input sample, and the rest would be zeros.
     length = -(-len(signal) * up // down)
-    # In the filtered signal, output sample k stands at (margin · up) + k · down.
-    first = margin * up
-    columns = [
-        np.convolve(c, low_pass, mode="same")[first : first + length * down : down]
-        for c in stuffed.T
-    ]
+    place = np.arange(length)[:, None] * down
+    inputs = -((half - place) // up) + np.arange(2 * half // up + 1)
+    offset = inputs * up - place
+    weights = np.where(offset <= half, low_pass[np.minimum(offset + half, 2 * half)], 0.0)
+    held = np.clip(inputs, 0, len(signal) - 1)
+    columns = [np.einsum("ki,ki->k", weights, lead[held]) for lead in np.asarray(signal, float).T]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _ratio(rate_in: float, rate_out: float) -> tuple[int, int]:
-    """Return ``rate_out / rate_in`` as whole numbers in lowest terms, to a millihertz."""
-    a, b = round(rate_out * 1000), round(rate_in * 1000)
-    divisor = math.gcd(a, b)
-    return a // divisor, b // divisor
+    """Return ``rate_out / rate_in`` as whole numbers in lowest terms, to microseconds in 10 s."""
+    ratio = Fraction(rate_out / rate_in).limit_denominator(100_000)
+    return ratio.numerator, ratio.denominator

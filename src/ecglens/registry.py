@@ -93,23 +93,10 @@ def promote(
     client = MlflowClient()
     newcomer = Predictor(onnx_file)
     digest = hashlib.sha256(onnx_file.read_bytes()).hexdigest()
-    champion = find_champion(name)
     number = _registered_version(client, name, digest) or _register(name, newcomer, digest)
-    new_score = score(newcomer)
-    old_score = None
-    if champion is None:
-        verdict, why = "promoted", "there was no champion"
-    elif str(champion.version) == number:
-        verdict, why = "unchanged", "it is the champion already"
-    else:
-        present = champion_predictor(name)
-        if present.card.labels != newcomer.card.labels or _input(present) != _input(newcomer):
-            verdict = "kept"
-            why = "the champion has other labels or another input, so the two cannot be compared"
-        else:
-            old_score = score(present)
-            verdict = "promoted" if new_score > old_score + margin else "kept"
-            why = f"macro AUROC {new_score:.4f} against {old_score:.4f}, margin {margin}"
+    champion = find_champion(name)
+    present = champion_predictor(name) if champion and str(champion.version) != number else None
+    verdict, why, new_score, old_score = _judge(newcomer, present, champion, score, margin)
     if verdict == "promoted":
         client.set_registered_model_alias(name, "champion", number)
     if verdict == "kept":
@@ -122,6 +109,22 @@ def promote(
     )
     _remember(decision)
     return decision
+
+
+def _judge(newcomer, present, champion, score, margin: float):
+    """Return the verdict, why, and the scores of newcomer and champion."""
+    new_score = score(newcomer)
+    if champion is None:
+        return "promoted", "there was no champion", new_score, None
+    if present is None:
+        return "unchanged", "it is the champion already", new_score, None
+    if present.card.labels != newcomer.card.labels or _input(present) != _input(newcomer):
+        why = "the champion has other labels or another input, so the two cannot be compared"
+        return "kept", why, new_score, None
+    old_score = score(present)
+    verdict = "promoted" if new_score > old_score + margin else "kept"
+    why = f"macro AUROC {new_score:.4f} against {old_score:.4f}, margin {margin}"
+    return verdict, why, new_score, old_score
 
 
 def gate_score(predictor: Predictor, store: Store, split: Split) -> float:
