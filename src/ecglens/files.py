@@ -22,16 +22,20 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         An empty folder beside it.
     """
     part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)  # what a killed run left
+    old = folder.with_name(folder.name + ".old")
+    for left in (part, old):  # by a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
     part.mkdir(parents=True)
     try:
         yield part
     except BaseException:
         shutil.rmtree(part)
         raise
+    # Renamed before it is removed, so that half of it never stands under the name.
     if folder.exists():
-        shutil.rmtree(folder)
+        os.replace(folder, old)
     os.replace(part, folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

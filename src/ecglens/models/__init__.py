@@ -49,8 +49,17 @@ def load_model(path: Path) -> keras.Model:
     Raises
     ------
     ModelError
-        If there is no such file.
+        If there is no such file, it is damaged, or it holds code.
     """
     if not path.is_file():
         raise ModelError(path, "no such file", "a trained model", "Run 'dvc repro train'.")
-    return keras.saving.load_model(path, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    # Keras says ValueError of code and of a truncated file alike, KeyError of a foreign archive.
+    except (ValueError, KeyError) as error:
+        raise ModelError(
+            path,
+            f"a file that Keras does not load safely ({error})",
+            "a model that the train stage saved",
+            "Run 'dvc repro --force train'.",
+        ) from error

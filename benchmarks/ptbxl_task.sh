@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# One task on PTB-XL at 100 Hz, from training to the gate, in a fresh clone. Keeps the small results:
+# bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [dvc exp run options: -S ...]
+source "$(dirname "$0")/lib.sh"
+source=$(realpath "$1")
+task=$2
+shift 2
+results="$root/benchmarks/results/$task"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fresh_clone "$folder/clone"
+data=(-S dataset=ptb-xl -S "ptb_xl.folder=$source" -S "tasks=[$task]" -S train.batch_size=128)
+timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
+timed train dvc repro "train@$task-signal_cam"
+timed evaluate-export-promote dvc repro
+mkdir -p "$results"
+cp "reports/$task/signal_cam"/{evaluation/metrics.json,parity.json,promotion.json} "$results"
+cp "models/$task/signal_cam/trained"/{history.csv,run.json} "$results"
+{
+  date -u +"%Y-%m-%d %H:%M UTC, $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2)"
+  grep -E 'test macro|promoted|kept' evaluate-export-promote.log
+} | tee "$results/log.txt"
+[ -z "${KEEP:-}" ] || cp -r "models/$task/signal_cam" data/ptb-xl/signals "$KEEP"
