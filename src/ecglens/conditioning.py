@@ -44,6 +44,9 @@ class Detrend(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x):
+        # Every polynomial has a constant, so the first sample can go first: a flat lead is then
+        # exactly 0, and a large offset takes no digits from the signal.
+        x = x - x[:, :1]
         basis = ops.convert_to_tensor(self.basis)  # (samples, degree + 1)
         coefficients = ops.matmul(ops.transpose(basis), x)  # (batch, degree + 1, 12)
         return x - ops.matmul(basis, coefficients)
@@ -79,7 +82,7 @@ class MedianMaxAbsScale(keras.layers.Layer):
         centred = x - (low + ordered[:, half : half + 1]) / 2
         axes = (1,) if self.per == "lead" else (1, 2)
         largest = ops.max(ops.abs(centred), axis=axes, keepdims=True)
-        # A flat lead's residue after detrending is rounding of about 1e-7 mV, not a signal.
+        # A lead that is a polynomial leaves a residue of rounding, about 1e-7 mV, not a signal.
         return centred / ops.maximum(largest, 1e-4)
 
     def compute_output_shape(self, input_shape):

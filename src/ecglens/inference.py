@@ -72,9 +72,13 @@ class ModelCard:
         Raises
         ------
         ModelError
-            If a field is missing, or the input is not what this version of ECGLens feeds.
+            If it is no JSON, a field is missing, or the input is not what this version of ECGLens
+            feeds.
         """
-        content = json.loads(text)
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError:
+            raise ModelError(source, "metadata that is not JSON", "a card of ECGLens") from None
         fields = cls.__dataclass_fields__
         missing = [name for name in fields if name not in content]
         if missing:
@@ -277,7 +281,7 @@ class Predictor:
         rate, notes = self.card.sampling_frequency, []
         seconds = self.card.samples / rate
         source = record.source or record.name
-        if abs(record.duration - seconds) * rate >= 1:
+        if abs(len(record.signal) * rate / record.sampling_frequency - self.card.samples) >= 1:
             raise RecordError(
                 source,
                 f"{record.duration:g} s",

@@ -154,6 +154,13 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: dataset", [params.dataset], DATASETS)
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
+    if params.dataset == "ptb-xl" and not params.ptb_xl.folder:
+        raise ParameterError(
+            f"{path}: ptb_xl.folder",
+            "no folder",
+            "where PTB-XL was unpacked",
+            "For one run: dvc exp run -S dataset=ptb-xl -S ptb_xl.folder=/data/ptb-xl",
+        )
     return params
 
 

@@ -95,7 +95,7 @@ def prepare(
             writer = _SignalWriter(out, (len(files), samples, len(LEADS)))
             for record_id, name in tqdm(files, "prepare", unit="record"):
                 try:
-                    record = wfdb.read(source / name)
+                    record = wfdb.read(source / _named(record_id, name))
                     _check_shape(record, sampling_frequency, samples)
                     writer.add(to_microvolts(record.signal, record.source))
                 except RecordError as error:
@@ -148,6 +148,13 @@ class _SignalWriter:
         assert self.start == start, "the .npy header changed its length"
 
 
+def _named(record_id: int, name: object) -> str:
+    """Return a record's path; a manifest has none where a record lacks this rate."""
+    if not isinstance(name, str):
+        raise RecordError(f"record {record_id}", "no file at this rate", "its path")
+    return name
+
+
 def _check_shape(record, sampling_frequency: int, samples: int) -> None:
     if record.sampling_frequency != sampling_frequency:
         raise RecordError(
@@ -178,9 +185,12 @@ def open_store(folder: Path) -> Store:
     missing = [n for n in (SIGNALS, RECORDS, INDEX) if not (folder / n).is_file()]
     if missing:
         raise DatasetError(folder, f"no {', '.join(missing)}", expected, mend)
-    index = json.loads((folder / INDEX).read_text())
-    counts = np.load(folder / SIGNALS, mmap_mode="r")
-    ids = pd.read_csv(folder / RECORDS).record_id.to_numpy()
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        counts = np.load(folder / SIGNALS, mmap_mode="r")
+        ids = pd.read_csv(folder / RECORDS).record_id.to_numpy()
+    except (ValueError, AttributeError) as error:
+        raise DatasetError(folder, f"what cannot be read ({error})", expected, mend) from None
     if len(ids) != len(counts) or tuple(index["leads"]) != LEADS or index["units"] != "uV":
         found = f"{len(counts)} signals, {len(ids)} ids, leads {index['leads']}, {index['units']}"
         raise DatasetError(folder, found, "one id a signal, the house's leads, uV", mend)

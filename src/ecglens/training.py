@@ -91,6 +91,7 @@ def fit(
         batches(store, train, params.batch_size, shuffle_seed=params.seed),
         validation_data=batches(store, validation, params.batch_size),
         epochs=params.epochs,
+        shuffle=False,  # of batches, which hold shuffled records already
         verbose=1 if sys.stdout.isatty() else 2,  # a moving bar for people, lines for logs
         callbacks=[
             keras.callbacks.TerminateOnNaN(),

@@ -61,7 +61,7 @@ def fetch(source: Path, folder: Path) -> int:
 
 def _check_layout(source: Path) -> None:
     layout = f"{DATABASE}, {STATEMENTS} and {' or '.join(r for r, _ in RATES.values())}"
-    mend = "Download and unzip PTB-XL, and name the folder that holds these."
+    mend = "Download and unzip PTB-XL, and name the folder that holds these (ptb_xl.folder)."
     if not source.is_dir():
         raise DatasetError(source, "no such folder", f"a folder with {layout}", mend)
     missing = [table for table in TABLES if not (source / table).is_file()]
@@ -97,12 +97,12 @@ def manifest(folder: Path) -> pd.DataFrame:
     Raises
     ------
     DatasetError
-        If a column is missing, a code list cannot be read, a code is not in
+        If a table or column is missing, a value means nothing, a code is not in
         ``scp_statements.csv``, a record is listed twice, or a patient is in two splits.
     """
     path = folder / DATABASE
     table = _read_table(path)
-    known = set(pd.read_csv(folder / STATEMENTS, index_col=0).index)
+    known = set(_read_csv(folder / STATEMENTS, index_col=0).index)
     codes = [
         _codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id, strict=True)
     ]
@@ -128,31 +128,45 @@ def manifest(folder: Path) -> pd.DataFrame:
     return result
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path, **options) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path)
+        return pd.read_csv(path, **options)
     except FileNotFoundError:
-        raise DatasetError(path, "no such file", "PTB-XL's table of records") from None
+        raise DatasetError(path, "no such file", "a table of PTB-XL's layout") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DatasetError(path, f"a table that cannot be read ({error})", "a CSV file") from None
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    table = _read_csv(path)
     columns = [*_COLUMNS, *(column for _, column in RATES.values())]
     missing = [column for column in columns if column not in table]
     if missing:
         raise DatasetError(path, f"no column {', '.join(missing)}", f"{', '.join(columns)}")
     if not len(table):
         raise DatasetError(path, "no records", "one row a record")
-    doubled = table.ecg_id[table.ecg_id.duplicated()].unique()
-    if len(doubled):
-        raise DatasetError(path, f"ecg_id {', '.join(map(str, doubled[:5]))} twice", "each once")
-    for column, allowed in (("strat_fold", range(1, 11)), ("sex", (0, 1))):
-        strange = table[column][~table[column].isin(allowed)].unique()
-        if len(strange):
-            expected = f"{column} in {min(allowed)}-{max(allowed)}"
-            raise DatasetError(path, f"{column} {', '.join(map(str, strange[:5]))}", expected)
-    if table.patient_id.isna().any():
-        rows = table.ecg_id[table.patient_id.isna()].head().tolist()
-        raise DatasetError(path, f"no patient_id for ecg_id {rows}", "a patient for every record")
+    _check_values(table, path)
     return table
+
+
+def _check_values(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a value that means nothing in its column; the first five are named."""
+    number = {c: pd.to_numeric(table[c], errors="coerce") for c in ("ecg_id", "patient_id", "age")}
+    checks = [
+        ("ecg_id", number["ecg_id"] % 1 == 0, "a whole number for each record"),
+        ("ecg_id", ~table.ecg_id.duplicated(), "each ecg_id once"),
+        ("patient_id", number["patient_id"] % 1 == 0, "a whole number for each record"),
+        ("strat_fold", table.strat_fold.isin(range(1, 11)), "1-10"),
+        ("sex", table.sex.isin((0, 1)), "0 or 1"),
+        ("age", number["age"].notna() | table.age.isna(), "years, or nothing"),
+    ]
+    for _, column in RATES.values():
+        foreign = table[column].astype("string").str.contains(r"^/|(?:^|/)\.\.(?:/|$)", na=False)
+        checks.append((column, ~foreign.astype(bool), "a path inside the data set"))
+    for column, right, expected in checks:
+        if not right.all():
+            wrong = table[column][~right].unique()[:5]
+            raise DatasetError(path, f"{column} {', '.join(map(str, wrong))}", expected)
 
 
 def _codes(text: str, path: Path, ecg: int) -> list[str]:

@@ -55,7 +55,7 @@ def record_path(record: str | Path) -> Path:
     path = Path(record)
     if path.suffix in (".hea", ".dat"):
         path = path.with_suffix("")
-    return path.with_name(path.name + ".hea")
+    return path.parent / f"{path.name}.hea"
 
 
 def read(record: str | Path) -> Record:
@@ -78,12 +78,12 @@ def read(record: str | Path) -> Record:
         leads are not the twelve, or the units are not known.
     """
     header = _read_header(record_path(record))
-    counts = _read_format_16(header) if _is_plain(header) else _read_by_package(header)
-    _verify_checksums(header, counts)
-    missing = counts == np.array([_missing_mark(c.format) for c in header.channels])
-
     channels = header.channels
     order = lead_order([c.lead for c in channels], header.path)
+    counts = _read_format_16(header) if _is_plain(header) else _read_by_package(header)
+    _verify_checksums(header, counts)
+    missing = counts == np.array([_missing_mark(c.format) for c in channels])
+
     ordered = [channels[i] for i in order]
     # As one line a lead: a gain of 1000/mV is then an exact division of the file's integers.
     factor = np.array([millivolts_per(c.units, header.path) for c in ordered])
@@ -134,11 +134,15 @@ def _header_lines(path: Path) -> list[str]:
             raise RecordError(path, f"a header of {size} bytes", "a WFDB text header under 1 MiB")
         text = path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
+        folder = path.parent / path.name.removesuffix(".hea")
+        if folder.is_dir():
+            mend = f"Name its records: {folder}/*.hea"
+            raise RecordError(folder, "a folder", "a record", mend) from None
         raise RecordError(
             path, "no such file", "a WFDB header", "Give the record's path without extension."
         ) from None
-    except IsADirectoryError:
-        raise RecordError(path, "a folder", "a WFDB header") from None
+    except OSError as error:
+        raise RecordError(path, error.strerror, "a WFDB header that can be read") from None
     except UnicodeDecodeError:
         raise RecordError(path, "bytes that are not text", "a WFDB text header") from None
     lines = (line.strip() for line in text.splitlines())
@@ -195,12 +199,7 @@ def _read_format_16(header: _Header) -> np.ndarray:
     """Return int16 counts (samples, leads) of a plain format-16 file."""
     leads = len(header.channels)
     path = header.path.with_name(header.channels[0].file)
-    try:
-        found = path.stat().st_size
-    except FileNotFoundError:
-        raise RecordError(
-            path, "no such file", f"the signals of {header.path.name}", "Fetch the record again."
-        ) from None
+    found = _signal_bytes(path, header)
     samples = header.samples if header.samples is not None else found // (2 * leads)
     expected = samples * leads * 2
     if found != expected or samples < 1:
@@ -240,18 +239,24 @@ def _refuse_what_cannot_fit(header: _Header) -> None:
     """Refuse a header that declares more samples than its files hold, before memory is taken."""
     for name in {c.file for c in header.channels}:
         path = header.path.with_name(name)
-        if not path.is_file():
-            raise RecordError(
-                path, "no such file", f"the signals of {header.path.name}", "Fetch it again."
-            )
+        size = _signal_bytes(path, header)
         # No WFDB format stores a sample in less than a bit; FLAC is the most compact.
-        if (header.samples or 0) > 8 * path.stat().st_size * len(header.channels):
+        if (header.samples or 0) > 8 * size * len(header.channels):
             raise RecordError(
                 path,
-                f"{path.stat().st_size} bytes",
+                f"{size} bytes",
                 f"{header.samples} samples, as {header.path.name} says",
                 "Fetch the record again.",
             )
+
+
+def _signal_bytes(path: Path, header: _Header) -> int:
+    """Return the size of a signal file that must be there."""
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        expected = f"the signals of {header.path.name}"
+        raise RecordError(path, found, expected, "Fetch the record again.")
+    return path.stat().st_size
 
 
 def _missing_mark(storage: str) -> int:

@@ -1,0 +1,180 @@
+"""Figures of merit against pencil and paper, brute force and scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+
+from ecglens.evaluation.metrics import (
+    RULES,
+    choose_threshold,
+    choose_thresholds,
+    macro_auroc,
+    report,
+    roc,
+)
+
+TRUTH = np.array([0, 0, 1, 0, 1, 1], np.float32)
+PROBABILITY = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.9], np.float32)
+
+
+@st.composite
+def labelled(draw):
+    """Truth with both classes and probabilities with ties, shape (records,) each."""
+    count = draw(st.integers(2, 60))
+    truth = np.array(draw(st.lists(st.integers(0, 1), min_size=count, max_size=count)), np.float32)
+    truth[0], truth[-1] = 0, 1
+    # 20 steps only, so that records of both classes share a probability.
+    steps = st.lists(st.integers(0, 20), min_size=count, max_size=count)
+    return truth, np.array(draw(steps), np.float32) / 20
+
+
+def score(truth, probability, threshold, rule):
+    """Return a rule's score at one threshold, from its definition."""
+    positive, predicted = truth.astype(bool), probability >= threshold
+    if rule == "youden":
+        return predicted[positive].mean() + (~predicted[~positive]).mean() - 1
+    if rule == "accuracy":
+        return (positive == predicted).mean()
+    return sklearn_metrics.f1_score(positive, predicted, zero_division=0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        # Between 0.2 and 0.3: sensitivity 3/3, specificity 2/3; between 0.6 and 0.7: 2/3 and 3/3.
+        ("youden", 0.25),
+        # One error of six at either of the two; the lower comes first.
+        ("accuracy", 0.25),
+        # F1 6/7 against 4/5.
+        ("f1", 0.25),
+    ],
+)
+def test_a_threshold_chosen_by_pencil_and_paper(rule, expected):
+    assert choose_threshold(TRUTH, PROBABILITY, rule) == pytest.approx(expected)
+
+
+def test_the_rules_disagree_where_one_class_is_rare():
+    truth = np.array([0] * 8 + [1] + [0] * 2 + [1], np.float32)
+    probability = np.linspace(0.05, 0.6, 12).astype(np.float32)
+    # Youden takes both positives (sensitivity 1, specificity .8), accuracy only the sure one.
+    assert choose_threshold(truth, probability, "youden") == pytest.approx(0.425)
+    assert choose_threshold(truth, probability, "accuracy") == pytest.approx(0.575)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@settings(max_examples=80, deadline=None)
+@given(case=labelled())
+def test_no_threshold_between_two_probabilities_scores_better_than_the_chosen_one(rule, case):
+    truth, probability = case
+    seen = np.unique(probability)
+    between = (seen[1:] + seen[:-1]) / 2 if len(seen) > 1 else seen
+    best = max(score(truth, probability, t, rule) for t in between)
+    chosen = choose_threshold(truth, probability, rule)
+    assert score(truth, probability, chosen, rule) == pytest.approx(best)
+
+
+@settings(max_examples=50, deadline=None)
+@given(case=labelled())
+def test_a_threshold_lies_between_probabilities_so_rounding_moves_no_record_across(case):
+    truth, probability = case
+    if len(np.unique(probability)) > 1:
+        assert np.abs(probability - choose_threshold(truth, probability, "youden")).min() > 0.02
+
+
+def test_one_probability_for_all_records_is_its_own_threshold():
+    assert choose_threshold(np.array([0.0, 1.0]), np.array([0.5, 0.5]), "youden") == 0.5
+
+
+def test_the_order_of_records_does_not_matter_to_the_threshold():
+    order = np.random.default_rng(0).permutation(len(TRUTH))
+    for rule in RULES:
+        expected = choose_threshold(TRUTH, PROBABILITY, rule)
+        assert choose_threshold(TRUTH[order], PROBABILITY[order], rule) == expected
+
+
+def test_an_unknown_rule_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'best'.*youden, accuracy, f1"):
+        choose_threshold(TRUTH, PROBABILITY, "best")
+
+
+def test_each_label_gets_its_own_threshold():
+    truth = np.stack([TRUTH, TRUTH], axis=1)
+    probability = np.stack([PROBABILITY, PROBABILITY / 2], axis=1)
+    assert choose_thresholds(truth, probability, "youden") == pytest.approx([0.25, 0.125])
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order():
+    # Of the nine pairs of a positive and a negative only (0.3, 0.6) is in the wrong order.
+    assert macro_auroc(TRUTH[:, None], PROBABILITY[:, None]) == pytest.approx(8 / 9)
+
+
+def test_macro_auroc_is_the_mean_over_labels():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, (200, 3)).astype(np.float32)
+    probability = rng.random((200, 3)) + 0.3 * truth
+    expected = sklearn_metrics.roc_auc_score(truth, probability, average="macro")
+    assert macro_auroc(truth, probability) == pytest.approx(expected)
+
+
+def test_a_report_worked_out_by_hand():
+    row = report(TRUTH[:, None], PROBABILITY[:, None], ["MI"], [0.65])["labels"]["MI"]
+    # At 0.65: hits 0.7 and 0.9, no false alarm, 0.3 missed.
+    assert row == pytest.approx(
+        {
+            "positives": 3,
+            "auroc": 8 / 9,
+            "threshold": 0.65,
+            "sensitivity": 2 / 3,
+            "specificity": 1.0,
+            "precision": 1.0,
+            "f1": 4 / 5,
+            "accuracy": 5 / 6,
+        }
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=labelled(), threshold=st.floats(0.01, 0.99))
+def test_a_report_agrees_with_scikit_learn(case, threshold):
+    truth, probability = case
+    row = report(truth[:, None], probability[:, None], ["MI"], [threshold])["labels"]["MI"]
+    positive, predicted = truth.astype(bool), probability >= threshold
+    expected = {
+        "positives": positive.sum(),
+        "auroc": sklearn_metrics.roc_auc_score(positive, probability),
+        "threshold": threshold,
+        "sensitivity": sklearn_metrics.recall_score(positive, predicted),
+        "specificity": sklearn_metrics.recall_score(~positive, ~predicted),
+        "precision": sklearn_metrics.precision_score(positive, predicted, zero_division=0),
+        "f1": sklearn_metrics.f1_score(positive, predicted),
+        "accuracy": sklearn_metrics.accuracy_score(positive, predicted),
+    }
+    assert row == pytest.approx(expected)
+
+
+def test_macro_figures_are_means_over_labels_and_the_threshold_itself_is_positive():
+    truth = np.stack([TRUTH, 1 - TRUTH], axis=1)
+    probability = np.stack([PROBABILITY, PROBABILITY], axis=1)
+    result = report(truth, probability, ["A", "B"], [0.7, 0.7])
+    assert result["records"] == 6
+    assert result["labels"]["A"]["sensitivity"] == pytest.approx(2 / 3)
+    assert result["labels"]["B"]["sensitivity"] == 0
+    assert result["labels"]["B"]["precision"] == 0
+    for measure, value in result["macro"].items():
+        rows = [row[measure] for row in result["labels"].values()]
+        assert value == pytest.approx(sum(rows) / 2)
+    assert result["macro"]["auroc"] == pytest.approx(0.5)
+
+
+def test_a_label_that_is_never_predicted_has_precision_zero():
+    row = report(TRUTH[:, None], PROBABILITY[:, None], ["MI"], [0.99])["labels"]["MI"]
+    assert (row["precision"], row["f1"], row["sensitivity"], row["specificity"]) == (0, 0, 0, 1)
+
+
+def test_the_roc_runs_from_nothing_found_to_everything_found_and_encloses_the_auroc():
+    false_positive_rate, sensitivity = roc(TRUTH, PROBABILITY)
+    assert (false_positive_rate[0], sensitivity[0]) == (0, 0)
+    assert (false_positive_rate[-1], sensitivity[-1]) == (1, 1)
+    assert np.trapezoid(sensitivity, false_positive_rate) == pytest.approx(8 / 9)

@@ -1,0 +1,75 @@
+"""params.yaml is read as a whole: the project's own is sound, and a value has one meaning."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ecglens import params
+from ecglens.evaluation.metrics import RULES
+from ecglens.params import EvaluateParams, load_params
+
+OWN = Path(__file__).resolve().parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return a function that loads the project's own parameters with one value changed."""
+
+    def load(key, value):
+        content = yaml.safe_load(OWN.read_text("utf-8"))
+        *outer, last = key.split(".")
+        place = content
+        for name in outer:
+            place = place[name]
+        place[last] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return load_params(path)
+
+    return load
+
+
+def test_the_projects_own_parameters_are_sound():
+    assert load_params(OWN).dataset == "simulated"
+
+
+def test_every_section_of_the_file_is_read_into_a_class():
+    loaded, content = load_params(OWN), yaml.safe_load(OWN.read_text("utf-8"))
+    assert {field.name for field in fields(loaded)} == set(content)
+    assert loaded.train.epochs == content["train"]["epochs"]
+    assert loaded.model.signal_cam.scaling == content["model"]["signal_cam"]["scaling"]
+
+
+def test_a_whole_number_is_taken_where_a_fraction_may_stand(load):
+    learning_rate = load("train.learning_rate", 1).train.learning_rate
+    assert learning_rate == 1.0 and isinstance(learning_rate, float)
+
+
+def test_the_data_set_decides_where_data_stand(load):
+    loaded = load("dataset", "ptb-xl")
+    assert loaded.raw_folder == Path("data/raw/ptb-xl")
+    assert loaded.manifest == Path("data/ptb-xl/manifest.parquet")
+    assert loaded.signals == Path("data/ptb-xl/signals")
+
+
+def test_each_task_and_model_has_folders_of_its_own():
+    paths = {
+        function(task, model)
+        for function in (
+            params.trained_folder,
+            params.onnx_file,
+            params.parity_file,
+            params.evaluation_folder,
+            params.promotion_file,
+        )
+        for task in ("a", "b")
+        for model in ("c", "d")
+    }
+    assert len(paths) == 5 * 4
+
+
+def test_the_threshold_rules_are_those_that_evaluation_knows():
+    threshold = next(f for f in fields(EvaluateParams) if f.name == "threshold")
+    assert set(threshold.metadata["choices"]) == set(RULES)

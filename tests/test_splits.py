@@ -1,0 +1,89 @@
+"""Which prepared records a task uses in each split, and what is true of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecglens.datasets import ptb_xl as layout
+from ecglens.errors import DatasetError, LabelError, ParameterError
+from ecglens.labels import SPLITS, Task, get_task
+from ecglens.splits import load_split
+from ecglens.store import Store
+
+TASK = get_task("rhythm_conduction")
+
+
+@pytest.fixture(scope="module")
+def table(simulated_set):
+    return layout.manifest(simulated_set)
+
+
+@pytest.fixture
+def manifest(table, tmp_path):
+    table.to_parquet(tmp_path / "manifest.parquet", index=False)
+    return tmp_path / "manifest.parquet"
+
+
+def a_store(record_ids, folder="signals"):
+    """Return a store of these records without their signals, which splits do not look at."""
+    return Store(folder, np.zeros((len(record_ids), 1, 12), "<i2"), np.array(record_ids), 100, "")
+
+
+def test_rows_point_into_the_store_whatever_its_order(table, manifest):
+    ids = np.random.default_rng(0).permutation(table.record_id.to_numpy())
+    store, codes = a_store(ids), table.set_index("record_id").codes
+    split = load_split(manifest, store, TASK, "test")
+    assert np.array_equal(split.record_ids, ids[split.rows])
+    for record_id, truth in zip(split.record_ids, split.truth, strict=True):
+        assert set(np.array(TASK.labels)[truth == 1]) == set(codes[record_id]) & set(TASK.labels)
+
+
+def test_the_splits_share_no_record_and_no_patient_and_leave_none_out(table, manifest):
+    store = a_store(table.record_id)
+    ids = {name: set(load_split(manifest, store, TASK, name).record_ids) for name in SPLITS}
+    assert sum(map(len, ids.values())) == len(set().union(*ids.values())) == len(table)
+    patient = table.set_index("record_id").patient_id
+    patients = [set(patient[list(found)]) for found in ids.values()]
+    assert sum(map(len, patients)) == len(set().union(*patients))
+
+
+def test_the_fold_alone_decides_the_split(table, manifest):
+    store = a_store(table.record_id)
+    folds = table.set_index("record_id").fold
+    for name, allowed in (("train", range(1, 9)), ("validation", [9]), ("test", [10])):
+        assert set(folds[load_split(manifest, store, TASK, name).record_ids]) == set(allowed)
+
+
+def test_records_outside_the_tasks_population_are_left_out(table, manifest):
+    task = Task("paced", ("PACE",), ("PACE", "NORM"))
+    split = load_split(manifest, a_store(table.record_id), task, "train")
+    codes = table.set_index("record_id").codes[split.record_ids]
+    assert all({"PACE", "NORM"} & set(found) for found in codes)
+    assert 0 < len(split.rows) < (table.split == "train").sum()
+
+
+def test_a_record_that_was_rejected_in_prepare_takes_no_part(table, manifest):
+    kept = table.record_id[table.record_id != table.record_id[table.split == "test"].iloc[0]]
+    split = load_split(manifest, a_store(kept), TASK, "test")
+    assert len(split.rows) == (table.split == "test").sum() - 1
+
+
+def test_a_prepared_record_that_the_manifest_does_not_know_is_refused(table, manifest):
+    with pytest.raises(DatasetError, match=r"no row for prepared record 999999.*dvc repro"):
+        load_split(manifest, a_store([*table.record_id, 999999]), TASK, "test")
+
+
+def test_a_label_that_the_split_does_not_hold_is_refused(manifest):
+    with pytest.raises(LabelError, match=r"validation split: found positives: MI 0 of \d+"):
+        ids = pd.read_parquet(manifest).record_id
+        load_split(manifest, a_store(ids), Task("infarction", ("MI",)), "validation")
+
+
+def test_an_unknown_split_is_answered_with_the_nearest(table, manifest):
+    with pytest.raises(ParameterError, match='Did you mean "validation"'):
+        load_split(manifest, a_store(table.record_id), TASK, "valid")
+
+
+def test_a_missing_manifest_is_an_error_that_names_the_stage(tmp_path):
+    with pytest.raises(DatasetError, match=r"manifest\.parquet: found no such file.*dvc repro"):
+        load_split(tmp_path / "manifest.parquet", a_store([1]), TASK, "test")

@@ -1,0 +1,156 @@
+"""One fit: what is read, that it learns, which epoch stays, and that it can be repeated."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from ecglens.errors import ModelError
+from ecglens.models import build_model
+from ecglens.params import TrainParams
+from ecglens.training import EpochLogger, batches, fit, make_reproducible
+
+PARAMS = TrainParams(
+    epochs=10, batch_size=16, learning_rate=0.01, schedule="cosine", patience=20, seed=1
+)
+
+
+def small_model(store):
+    return build_model("signal_cam", samples=store.samples, labels=2)
+
+
+def weights(model):
+    return [keras.ops.convert_to_numpy(w) for w in model.weights]
+
+
+class Witness(keras.callbacks.Callback):
+    """Keeps each epoch's weights and learning rate; before one epoch it turns the head round."""
+
+    def __init__(self, network, spoilt_epoch):
+        super().__init__()
+        self.network, self.spoilt_epoch = network, spoilt_epoch
+        self.weights, self.rates = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.spoilt_epoch:
+            kernel = self.network.get_layer("head").kernel
+            kernel.assign(-30 * kernel)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(weights(self.network))
+        self.rates.append(float(self.model.optimizer.learning_rate))
+
+
+@pytest.fixture(scope="module")
+def fitted(learnable, tmp_path_factory):
+    """A fit of ten epochs whose last two are spoilt, and what was seen of it."""
+    make_reproducible(1)
+    model, logged = small_model(learnable.store), {}
+    witness = Witness(model, spoilt_epoch=8)
+    tracker = EpochLogger(lambda values, step: logged.update({step: values}))
+    history = fit(
+        model, learnable.store, learnable.train, learnable.validation, PARAMS,
+        checkpoint=tmp_path_factory.mktemp("fit") / "best.weights.h5",
+        callbacks=[witness, tracker],
+    )  # fmt: skip
+    return SimpleNamespace(model=model, history=history, witness=witness, logged=logged)
+
+
+def test_batches_come_in_order_with_all_records_once_where_nothing_shuffles(learnable):
+    store, train = learnable.store, learnable.train
+    read = list(batches(store, train, 20).as_numpy_iterator())
+    assert [len(signals) for signals, _ in read] == [20, 20, 20, 20, 16]
+    signals, truth = (np.concatenate(part) for part in zip(*read, strict=True))
+    np.testing.assert_array_equal(signals, store.millivolts(train.rows))
+    np.testing.assert_array_equal(truth, train.truth)
+
+
+def test_shuffled_batches_hold_the_same_records_in_another_order_each_epoch(learnable):
+    store, train = learnable.store, learnable.train
+    shuffled = batches(store, train, 16, shuffle_seed=5)
+    first, second = (np.concatenate([x for x, _ in shuffled.as_numpy_iterator()]) for _ in "ab")
+    assert not np.array_equal(first, second)
+    expected = store.millivolts(train.rows).sum(axis=(1, 2))
+    for epoch in (first, second):
+        np.testing.assert_allclose(np.sort(epoch.sum(axis=(1, 2))), np.sort(expected))
+
+
+def test_a_record_keeps_its_truth_when_it_is_shuffled(learnable):
+    truth_of = {
+        signal.tobytes(): truth
+        for signal, truth in zip(
+            learnable.store.millivolts(learnable.train.rows), learnable.train.truth, strict=True
+        )
+    }
+    for signals, truths in batches(learnable.store, learnable.train, 16, shuffle_seed=2):
+        for signal, truth in zip(signals.numpy(), truths.numpy(), strict=True):
+            np.testing.assert_array_equal(truth, truth_of[signal.tobytes()])
+
+
+def test_the_loss_falls_and_unseen_records_are_told_apart(fitted):
+    history = fitted.history
+    assert set(history) == {"loss", "auroc", "val_loss", "val_auroc"}
+    assert len(history["loss"]) == PARAMS.epochs
+    assert history["loss"][7] < 0.5 * history["loss"][0]
+    assert max(history["val_auroc"]) > 0.95
+
+
+def test_the_best_epoch_is_left_in_the_model_and_not_the_last(fitted):
+    best = int(np.argmax(fitted.history["val_auroc"]))
+    assert best < 8
+    kept = fitted.witness.weights
+    for left, at_best in zip(weights(fitted.model), kept[best], strict=True):
+        np.testing.assert_array_equal(left, at_best)
+    assert not np.array_equal(kept[best][0], kept[-1][0])
+
+
+def test_the_learning_rate_falls_along_half_a_cosine_over_all_epochs(fitted):
+    last = PARAMS.epochs
+    expected = [0.01 * (1 + np.cos(np.pi * epoch / last)) / 2 for epoch in range(1, last + 1)]
+    assert fitted.witness.rates == pytest.approx(expected, abs=1e-7)
+
+
+def test_every_epoch_is_handed_to_the_tracker_counted_from_one(fitted):
+    for name, values in fitted.history.items():
+        assert [fitted.logged[step][name] for step in range(1, PARAMS.epochs + 1)] == values
+
+
+def test_the_fit_ends_when_patience_does(learnable, tmp_path):
+    make_reproducible(1)
+    model = small_model(learnable.store)
+    witness = Witness(model, spoilt_epoch=None)
+    history = fit(
+        model, learnable.store, learnable.train, learnable.validation,
+        replace(PARAMS, epochs=30, patience=2, schedule="constant", learning_rate=1e-9),
+        checkpoint=tmp_path / "best.weights.h5", callbacks=[witness],
+    )  # fmt: skip
+    scores = history["val_auroc"]
+    assert len(scores) == int(np.argmax(scores)) + 1 + 2 < 30
+    assert witness.rates == pytest.approx([1e-9] * len(scores))  # a constant schedule stays
+
+
+def test_one_seed_gives_equal_weights_and_another_seed_others(learnable, tmp_path):
+    def trained(seed):
+        make_reproducible(seed)
+        model = small_model(learnable.store)
+        fit(
+            model, learnable.store, learnable.train, learnable.validation,
+            replace(PARAMS, epochs=2, seed=seed), checkpoint=tmp_path / "best.weights.h5",
+        )  # fmt: skip
+        return weights(model)
+
+    first, again, other = trained(3), trained(3), trained(4)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_change(learnable, tmp_path):
+    make_reproducible(1)
+    with pytest.raises(ModelError, match=r"loss of nan in epoch 1.*Lower train\.learning_rate"):
+        fit(
+            small_model(learnable.store), learnable.store, learnable.train, learnable.validation,
+            replace(PARAMS, learning_rate=1e30), checkpoint=tmp_path / "best.weights.h5",
+        )  # fmt: skip
