@@ -114,9 +114,7 @@ def test_defects_that_are_allowed_become_warnings_and_missing_samples_nought(
         "lead V3 has 20 of 1000 samples missing (NaN)",
     )
     zeroed = np.nan_to_num(record.signal)
-    np.testing.assert_allclose(
-        prediction.logit, predictor.run(zeroed[None])["logit"][0], atol=1e-6
-    )
+    np.testing.assert_allclose(prediction.logit, predictor.run(zeroed[None])["logit"][0], atol=1e-6)
 
 
 def test_leads_in_the_order_of_mimic_are_found_by_name(predictor, write_record, tmp_path):

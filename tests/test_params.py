@@ -1,6 +1,6 @@
 """params.yaml is read as a whole: the project's own is sound, and a value has one meaning."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -47,8 +47,16 @@ def test_a_whole_number_is_taken_where_a_fraction_may_stand(load):
     assert learning_rate == 1.0 and isinstance(learning_rate, float)
 
 
+def test_a_fraction_may_be_written_with_an_exponent(tmp_path):
+    text = OWN.read_text("utf-8").replace("learning_rate: 0.005", "learning_rate: 5e-4")
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    assert load_params(tmp_path / "params.yaml").train.learning_rate == 0.0005
+
+
 def test_the_data_set_decides_where_data_stand(load):
-    loaded = load("dataset", "ptb-xl")
+    simulated = load("ptb_xl.folder", "/data/ptb-xl")
+    loaded = replace(simulated, dataset="ptb-xl")
+    assert simulated.manifest == Path("data/simulated/manifest.parquet")
     assert loaded.raw_folder == Path("data/raw/ptb-xl")
     assert loaded.manifest == Path("data/ptb-xl/manifest.parquet")
     assert loaded.signals == Path("data/ptb-xl/signals")

@@ -1,6 +1,7 @@
 """params.yaml, read and checked as a whole: an unknown word is an error, not a default."""
 
 import types
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,9 @@ def _build(cls: type, content: object, where: str) -> Any:
 def _checked(spec: Any, value: Any, where: str) -> Any:
     if is_dataclass(spec.type):
         return _build(spec.type, value, where)
+    if spec.type is float and isinstance(value, str):
+        with suppress(ValueError):  # the YAML 1.1 that PyYAML reads takes 1e-3 for a word
+            value = float(value)
     wanted = (int, float) if spec.type is float else spec.type
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise ParameterError(where, repr(value), f"a value of type {_name(spec.type)}")

@@ -189,7 +189,7 @@ def open_store(folder: Path) -> Store:
         index = json.loads((folder / INDEX).read_text())
         counts = np.load(folder / SIGNALS, mmap_mode="r")
         ids = pd.read_csv(folder / RECORDS).record_id.to_numpy()
-    except (ValueError, AttributeError) as error:
+    except (ValueError, EOFError, AttributeError) as error:
         raise DatasetError(folder, f"what cannot be read ({error})", expected, mend) from None
     if len(ids) != len(counts) or tuple(index["leads"]) != LEADS or index["units"] != "uV":
         found = f"{len(counts)} signals, {len(ids)} ids, leads {index['leads']}, {index['units']}"

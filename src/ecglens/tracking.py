@@ -65,6 +65,7 @@ class RunInfo:
 def connect() -> str:
     """Point MLflow at MLFLOW_TRACKING_URI, or at the project's own database; return the address."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         DATABASE.parent.mkdir(exist_ok=True)
