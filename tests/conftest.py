@@ -141,3 +141,20 @@ def recarded(exported, tmp_path):
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture(scope="session")
+def _project_folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture
+def project(_project_folder, monkeypatch) -> Path:
+    """An empty project with an MLflow database of its own, as the current folder.
+
+    One for the whole session, because making the database takes seconds: tests keep apart by the
+    names of their experiments and models.
+    """
+    monkeypatch.chdir(_project_folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{_project_folder / 'mlflow.db'}")
+    return _project_folder

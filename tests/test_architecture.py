@@ -1,4 +1,4 @@
-"""The house stands as planned: dependencies point one way, modules stay short, starts stay light."""
+"""The house stands as planned: dependencies point one way, modules are short, starts are light."""
 
 import ast
 import subprocess
@@ -86,7 +86,9 @@ def test_inference_stands_on_record_formats_and_errors_alone(room):
         assert rooms_used(path) <= INFERENCE
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "pipelines").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "pipelines").glob("*.py")), ids=lambda path: path.stem
+)
 def test_a_stage_is_a_short_script_that_holds_no_logic(path):
     tree = ast.parse(path.read_text("utf-8"))
     assert len(path.read_text("utf-8").splitlines()) <= 60

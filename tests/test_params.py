@@ -1,5 +1,6 @@
 """params.yaml is read as a whole: the project's own is sound, and a value has one meaning."""
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def test_a_whole_number_is_taken_where_a_fraction_may_stand(load):
 
 
 def test_a_fraction_may_be_written_with_an_exponent(tmp_path):
-    text = OWN.read_text("utf-8").replace("learning_rate: 0.005", "learning_rate: 5e-4")
+    text = re.sub(r"learning_rate: \S+", "learning_rate: 5e-4", OWN.read_text("utf-8"))
     (tmp_path / "params.yaml").write_text(text, "utf-8")
     assert load_params(tmp_path / "params.yaml").train.learning_rate == 0.0005
 

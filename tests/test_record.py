@@ -134,6 +134,7 @@ def test_a_sound_record_has_no_defects():
     assert Record(noise(), 100, "a").defects() == []
 
 
+@pytest.mark.filterwarnings("error")
 def test_missing_samples_and_flat_leads_are_named():
     signal = noise()
     signal[:7, 1] = np.nan

@@ -93,9 +93,7 @@ def test_missing_samples_and_flat_leads_are_kept_and_noted(tmp_path, write_recor
     assert np.isnan(store.millivolts(np.array([0]))[0, :20, 1]).all()
     noted = pd.read_csv(tmp_path / "signals" / "records.csv")
     assert noted.record_id.tolist() == [1]
-    assert noted.defects[0] == (
-        "lead II has 20 of 1000 samples missing (NaN); lead V1 is flat"
-    )
+    assert noted.defects[0] == ("lead II has 20 of 1000 samples missing (NaN); lead V1 is flat")
 
 
 def test_a_new_run_replaces_the_old_arrays(source, tmp_path):
@@ -106,9 +104,7 @@ def test_a_new_run_replaces_the_old_arrays(source, tmp_path):
 
 
 @pytest.mark.parametrize("rate", [100, 500])
-def test_simulated_records_are_stored_as_the_wfdb_package_reads_them(
-    simulated_set, tmp_path, rate
-):
+def test_simulated_records_are_stored_as_the_wfdb_package_reads_them(simulated_set, tmp_path, rate):
     suffix = {100: "lr", 500: "hr"}[rate]
     files = [(n, f"records{rate}/00000/{n:05d}_{suffix}") for n in range(1, 6)]
     store, _ = prepared(simulated_set, tmp_path / "signals", files, sampling_frequency=rate)

@@ -155,14 +155,25 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: dataset", [params.dataset], DATASETS)
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
-    if params.dataset == "ptb-xl" and not params.ptb_xl.folder:
+    if params.dataset == "ptb-xl":
+        _check_source(f"{path}: ptb_xl.folder", params.ptb_xl.folder, params.raw_folder)
+    return params
+
+
+def _check_source(where: str, source: str, target: Path) -> None:
+    """Refuse a source that is not named, or that the fetch stage would replace by itself."""
+    if not source:
         raise ParameterError(
-            f"{path}: ptb_xl.folder",
+            where,
             "no folder",
             "where PTB-XL was unpacked",
             "For one run: dvc exp run -S dataset=ptb-xl -S ptb_xl.folder=/data/ptb-xl",
         )
-    return params
+    inside, own = Path(source).resolve(), target.resolve()
+    if inside == own or own in inside.parents or inside in own.parents:
+        raise ParameterError(
+            where, source, f"a folder apart from {target}, which the pipeline writes"
+        )
 
 
 def _build(cls: type, content: object, where: str) -> Any:

@@ -99,6 +99,7 @@ def promote(
     verdict, why, new_score, old_score = _judge(newcomer, present, champion, score, margin)
     if verdict == "promoted":
         client.set_registered_model_alias(name, "champion", number)
+        client.delete_registered_model_alias(name, "challenger")  # it lost to one now beaten
     if verdict == "kept":
         client.set_registered_model_alias(name, "challenger", number)
     else:
@@ -147,7 +148,8 @@ def find_champion(name: str):
 def champion_predictor(name: str) -> Predictor:
     """Return a predictor of the champion's registered file."""
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{name}@champion"))
-    return Predictor(folder / "artifacts" / "model.onnx")
+    (onnx_file,) = (folder / "artifacts").glob("*.onnx")
+    return Predictor(onnx_file)
 
 
 def require_champion(name: str) -> str:

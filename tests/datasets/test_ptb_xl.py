@@ -22,8 +22,7 @@ def small_set(tmp_path, write_record):
     rows = [
         "2,17.0,300.0,1,\"{'NORM': 100.0, 'SR': 0.0}\",9,"
         "records100/00000/00002_lr,records500/00000/00002_hr",
-        "1,15709.0,56.0,0,\"{'CLBBB': 0.0}\",3,"
-        "records100/00000/00001_lr,records500/00000/00001_hr",
+        "1,15709.0,56.0,0,\"{'CLBBB': 0.0}\",3,records100/00000/00001_lr,records500/00000/00001_hr",
     ]
     (folder / "ptbxl_database.csv").write_text("\n".join([HEADER, *rows]) + "\n")
     (folder / "scp_statements.csv").write_text(",description\nNORM,a\nSR,b\nCLBBB,c\n")

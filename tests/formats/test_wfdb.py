@@ -179,9 +179,7 @@ def test_every_storage_format_reads_as_the_wfdb_package_reads_it(tmp_path, fmt):
     counts = counts.astype(float)
     counts[3, 4] = np.nan
     assert np.array_equal(record.signal, ((counts - 3) / 200).astype(np.float32), equal_nan=True)
-    assert np.array_equal(
-        record.signal, read_by_reference(stem).astype(np.float32), equal_nan=True
-    )
+    assert np.array_equal(record.signal, read_by_reference(stem).astype(np.float32), equal_nan=True)
 
 
 @pytest.mark.parametrize("fmt", ["212", "24"])
@@ -203,7 +201,9 @@ def test_leads_in_two_signal_files_are_joined(tmp_path, write_record):
     assert np.array_equal(wfdb.read(tmp_path / "a").signal, (counts / 1000).astype(np.float32))
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     samples=st.integers(1, 40),
     seed=st.integers(0, 2**32 - 1),

@@ -210,7 +210,10 @@ def _read_format_16(header: _Header) -> np.ndarray:
             f"{expected} bytes for {leads} leads of {samples} samples",
             "Fetch the record again.",
         )
-    return np.fromfile(path, dtype="<i2").reshape(samples, leads)
+    try:
+        return np.fromfile(path, dtype="<i2").reshape(samples, leads)
+    except OSError as error:
+        raise RecordError(path, error.strerror, "a signal file that can be read") from None
 
 
 def _read_by_package(header: _Header) -> np.ndarray:

@@ -4,8 +4,9 @@ import mlflow
 import numpy as np
 from mlflow.exceptions import MlflowException
 
-from ecglens.errors import ECGLensError
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.errors import ECGLensError, RecordError
+from ecglens.inference import OUTPUTS, WARNING_SIMULATED, Predictor
+from ecglens.record import Record
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):
@@ -26,27 +27,37 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         Returns
         -------
         dict
-            ``labels``, ``thresholds``, ``positive``, ``probability``, ``logit``, ``bias`` (an entry
-            a record and label) and ``attribution`` (batch, samples, 12 or 1, labels).
+            ``labels``, ``thresholds``, ``warnings``, ``positive``, ``probability``, ``logit``,
+            ``bias`` (an entry a record and label) and ``attribution`` (batch, samples, 12 or 1,
+            labels).
 
         Raises
         ------
         MlflowException
-            If the input does not fit or has missing samples; the server answers with status 400.
+            If the input does not fit, has missing samples or a flat lead; the server answers with
+            status 400.
         """
         signals = np.asarray(model_input, np.float32)
         try:
-            if not np.isfinite(signals).all():
-                raise MlflowException.invalid_parameter_value(
-                    "The input has missing or infinite samples; expected millivolts throughout."
-                )
             result = self.predictor.run(signals)
+            self._refuse_defects(signals)
         except ECGLensError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         card = self.predictor.card
         answer = {name: result[name].tolist() for name in OUTPUTS}
         answer["positive"] = (result["probability"] >= np.array(card.thresholds)).tolist()
-        return {"labels": list(card.labels), "thresholds": list(card.thresholds), **answer}
+        warnings = [WARNING_SIMULATED] if card.dataset == "simulated" else []
+        described = {"labels": list(card.labels), "thresholds": list(card.thresholds)}
+        return {**described, "warnings": warnings, **answer}
+
+    def _refuse_defects(self, signals: np.ndarray) -> None:
+        """Refuse what ``ecglens predict`` refuses: missing samples and flat leads."""
+        for number, signal in enumerate(signals):
+            record = Record(signal, self.predictor.card.sampling_frequency, f"record {number}")
+            defects = record.defects()
+            if defects:
+                expected = "twelve leads without missing samples, none flat"
+                raise RecordError(f"{record.name} of the request", "; ".join(defects), expected)
 
 
 mlflow.models.set_model(ServedModel())

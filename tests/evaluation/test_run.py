@@ -1,0 +1,163 @@
+"""An evaluation: thresholds from validation alone, the test measured at them, files written."""
+
+import csv
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import ecglens.evaluation.run as run
+from ecglens.evaluation.metrics import choose_thresholds, report
+from ecglens.evaluation.run import draw_explanations, evaluate, predict_probability, write_report
+from ecglens.models.additive import AdditiveHead
+from ecglens.record import LEADS
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def model():
+    """An additive model that finds what the labels A and B of the records are, untrained."""
+    inputs = keras.Input((200, 12))
+    head = AdditiveHead(labels=2, samples=200)
+    network = keras.Model(inputs, head(ops.relu(ops.abs(inputs) - 0.3)))
+    kernel = np.zeros((12, 2), np.float32)
+    kernel[LEADS.index("II"), 0], kernel[LEADS.index("V1"), 1] = 500, 200
+    head.set_weights([kernel, np.array([-3, -3], np.float32)])
+    return network
+
+
+@pytest.fixture(scope="module")
+def splits(learnable):
+    """Validation and test with a few records of each that are labelled wrongly."""
+    rng = np.random.default_rng(0)
+
+    def blurred(split):
+        truth = split.truth.copy()
+        wrong = rng.choice(len(truth), 6, replace=False)
+        truth[wrong] = 1 - truth[wrong]
+        return replace(split, truth=truth)
+
+    return blurred(learnable.validation), blurred(learnable.test)
+
+
+@pytest.fixture(scope="module")
+def result(model, learnable, splits):
+    return evaluate(model, learnable.store, *splits, learnable.task, "youden")
+
+
+@pytest.fixture(scope="module")
+def written(result, learnable, splits, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    write_report(result, splits[1], learnable.task, folder)
+    return folder
+
+
+def rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_probabilities_in_small_batches_are_those_of_the_whole_split(model, learnable):
+    store, test = learnable.store, learnable.test
+    expected = model.predict_on_batch(store.millivolts(test.rows))["probability"]
+    for batch_size in (7, 48, 1000):
+        found = predict_probability(model, store, test, batch_size)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_thresholds_are_those_of_the_validation_split(model, learnable, splits, result):
+    validation, _ = splits
+    probability = predict_probability(model, learnable.store, validation)
+    assert result.thresholds == choose_thresholds(validation.truth, probability, "youden")
+
+
+def test_the_truth_of_the_test_split_moves_no_threshold(model, learnable, splits, result):
+    validation, test = splits
+    turned = replace(test, truth=1 - test.truth)
+    other = evaluate(model, learnable.store, validation, turned, learnable.task, "youden")
+    assert other.thresholds == result.thresholds
+    assert other.test["macro"]["auroc"] == pytest.approx(1 - result.test["macro"]["auroc"])
+
+
+def test_each_split_is_measured_at_the_same_thresholds(model, learnable, splits, result):
+    for split, found in zip(splits, (result.validation, result.test), strict=True):
+        probability = predict_probability(model, learnable.store, split)
+        expected = report(split.truth, probability, ("A", "B"), result.thresholds)
+        assert found == expected
+        # Six of 48 records are labelled wrongly, and nothing else is amiss.
+        assert 0.7 < found["macro"]["auroc"] < 1
+
+
+def test_metrics_and_thresholds_are_written_by_name(written, result):
+    metrics = json.loads((written / "metrics.json").read_text())
+    assert metrics == {"test": result.test, "validation": result.validation}
+    thresholds = json.loads((written / "thresholds.json").read_text())
+    assert thresholds == dict(zip("AB", result.thresholds, strict=True))
+
+
+def test_the_roc_table_runs_from_corner_to_corner_for_each_label(written):
+    table = rows(written / "roc.csv")
+    assert list(table[0]) == ["label", "false_positive_rate", "sensitivity"]
+    for label in "AB":
+        points = np.array(
+            [(r["false_positive_rate"], r["sensitivity"]) for r in table if r["label"] == label],
+            float,
+        )
+        np.testing.assert_array_equal(points[[0, -1]], [[0, 0], [1, 1]])
+        assert (np.diff(points, axis=0) >= 0).all()
+    assert (written / "roc.png").read_bytes().startswith(PNG)
+
+
+def test_the_predictions_are_a_row_a_test_record_with_its_truth(written, result, splits):
+    table = rows(written / "predictions.csv")
+    test = splits[1]
+    assert [int(row["record_id"]) for row in table] == test.record_ids.tolist()
+    probability = np.array([[row["A"], row["B"]] for row in table], float)
+    np.testing.assert_allclose(probability, result.test_probability, atol=1e-6)
+    truth = np.array([[row["A_truth"], row["B_truth"]] for row in table], float)
+    np.testing.assert_array_equal(truth, test.truth)
+
+
+def test_the_record_drawn_for_a_label_was_found_rightly_and_is_typical(
+    model, learnable, splits, result, tmp_path, monkeypatch
+):
+    drawn = {}
+
+    def remember(record, label, attribution, **values):
+        drawn[label] = (record, attribution, values)
+        return original(record, label, attribution, **values)
+
+    original = run.draw_explained
+    monkeypatch.setattr(run, "draw_explained", remember)
+    paths = draw_explanations(
+        model, learnable.store, splits[1], learnable.task, result, tmp_path / "pictures", figures=4
+    )
+    assert [path.name for path in paths] == ["A.png", "B.png"]
+    assert all(path.read_bytes().startswith(PNG) for path in paths)
+    for k, (record, attribution, values) in enumerate(drawn.values()):
+        place = splits[1].record_ids.tolist().index(int(record.name))
+        assert splits[1].truth[place, k] == 1
+        probability = result.test_probability[:, k]
+        assert values["probability"] == pytest.approx(probability[place], abs=1e-6)
+        right = probability[(splits[1].truth[:, k] == 1) & (probability >= result.thresholds[k])]
+        assert (right < probability[place] - 1e-6).mean() <= 0.5
+        assert (right > probability[place] + 1e-6).mean() <= 0.5
+        assert attribution.shape == (200, 1)
+        assert attribution.sum() + values["bias"] == pytest.approx(values["logit"], abs=1e-4)
+
+
+def test_only_as_many_labels_are_drawn_as_asked_and_none_that_was_never_found(
+    model, learnable, splits, result, tmp_path
+):
+    def names(result, figures):
+        folder = tmp_path / f"{figures} {result.thresholds}"
+        arguments = (model, learnable.store, splits[1], learnable.task, result, folder, figures)
+        return [path.name for path in draw_explanations(*arguments)]
+
+    assert names(result, 0) == []
+    assert names(result, 1) == ["A.png"]
+    assert names(replace(result, thresholds=[1.1, result.thresholds[1]]), 2) == ["B.png"]

@@ -1,0 +1,161 @@
+"""An unknown word or impossible value in params.yaml is an error that names the nearest known."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ecglens.errors import ParameterError
+from ecglens.params import load_params
+
+OWN = Path(__file__).resolve().parents[2] / "params.yaml"
+GONE = object()
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Return a function that gives the message with which one changed value is refused."""
+
+    def refused(key, value, match):
+        content = yaml.safe_load(OWN.read_text("utf-8"))
+        *outer, last = key.split(".")
+        place = content
+        for name in outer:
+            place = place[name]
+        place[last] = value
+        if value is GONE:
+            del place[last]
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        with pytest.raises(ParameterError, match=match) as caught:
+            load_params(path)
+        assert str(path) in str(caught.value)
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nearest"),
+    [
+        ("dataset", "simulatd", "simulated"),
+        ("dataset", "ptbxl", "ptb-xl"),
+        ("dataset", "PTB-XL", "ptb-xl"),
+        ("tasks", ["superclas"], "superclass"),
+        ("tasks", ["superclass", "abnormall"], "abnormal"),
+        ("models", ["signalcam"], "signal_cam"),
+        ("models", ["Signal-CAM"], "signal_cam"),
+        ("train.schedule", "cosin", "cosine"),
+        ("model.signal_cam.scaling", "records", "record"),
+        ("prepare.unreadable", "skipp", "skip"),
+        ("evaluate.threshold", "yuden", "youden"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest_and_all_that_are_known(refused, key, value, nearest):
+    refused(key, value, rf'{key.split(".")[-1]}: found .*Did you mean "{nearest}"\? Known: ')
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("train.epoch", "epochs"),
+        ("train.learningrate", "learning_rate"),
+        ("trian", "train"),
+        ("model.signalcam", "signal_cam"),
+        ("simulated.sed", "seed"),
+    ],
+)
+def test_an_unknown_key_is_not_ignored(refused, key, nearest):
+    last = key.split(".")[-1]
+    refused(key, 1, rf'found the key {last!r}; expected a known key\. Did you mean "{nearest}"')
+
+
+@pytest.mark.parametrize("key", ["train.epochs", "dataset", "train", "model.signal_cam.scaling"])
+def test_a_missing_key_is_named(refused, key):
+    refused(key, GONE, f"found no {key.split('.')[-1]!r}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.epochs", "ten", "type int"),
+        ("train.epochs", 2.5, "type int"),
+        ("train.epochs", True, "type int"),
+        ("train.epochs", None, "type int"),
+        ("train.learning_rate", "1e-3 per epoch", "type float"),
+        ("train.learning_rate", False, "type float"),
+        ("tasks", "superclass", "type list"),
+        ("dataset", ["simulated"], "type str"),
+        ("train", 5, "a mapping with epochs"),
+        ("model.signal_cam", [1], "a mapping with detrend_degree"),
+        ("prepare.sampling_frequency", "100", "type int"),
+    ],
+)
+def test_a_value_of_another_type(refused, key, value, expected):
+    refused(key, value, rf"{key.split('.')[-1]}: found .*; expected .*{expected}")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "lowest"),
+    [
+        ("train.epochs", 0, "1"),
+        ("train.batch_size", -1, "1"),
+        ("train.patience", 0, "1"),
+        ("train.learning_rate", -0.1, "0.0"),
+        ("train.learning_rate", float("nan"), "0.0"),
+        ("train.seed", -1, "0"),
+        ("simulated.records", 99, "100"),
+        ("prepare.seconds", 0, "1.0"),
+        ("model.signal_cam.detrend_degree", -1, "0"),
+        ("promote.margin", -0.01, "0.0"),
+    ],
+)
+def test_a_number_below_what_makes_sense(refused, key, value, lowest):
+    refused(key, value, rf"{key.replace('.', ': ')}: found .*; expected at least {lowest}")
+
+
+@pytest.mark.parametrize("key", ["tasks", "models"])
+def test_an_empty_list_of_tasks_or_models(refused, key):
+    refused(key, [], f"{key}: found an empty list; expected at least one.*Known: ")
+
+
+@pytest.mark.parametrize(("key", "name"), [("tasks", "superclass"), ("models", "signal_cam")])
+def test_a_name_that_stands_twice(refused, key, name):
+    refused(key, [name, name], f"{key}: found .*; expected each name once")
+
+
+def test_ptb_xl_without_its_folder(refused):
+    refused("dataset", "ptb-xl", r"ptb_xl\.folder: found no folder; expected where PTB-XL was")
+
+
+def test_a_file_that_is_not_there_says_where_to_stand(tmp_path):
+    with pytest.raises(ParameterError, match=r"no such file.*Run this in the project's folder"):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("train: [1, 2", "found no YAML"),
+        ("a: b: c", "found no YAML"),
+        ("", "found None; expected a mapping with dataset"),
+        ("just words", "found 'just words'; expected a mapping"),
+        ("- 1\n- 2\n", "expected a mapping"),
+        ("!!python/object/apply:os.getcwd []", "found no YAML"),
+    ],
+)
+def test_a_file_that_holds_no_parameters(tmp_path, text, match):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ParameterError, match=match):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("folder", ["data/raw/ptb-xl", "data/raw/ptb-xl/inner", "data/raw", "."])
+def test_a_source_that_the_pipeline_would_replace_is_refused(folder, tmp_path, monkeypatch):
+    text = OWN.read_text()
+    text = text.replace("dataset: simulated", "dataset: ptb-xl", 1)
+    text = text.replace('folder: ""', f'folder: "{folder}"', 1)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match="apart from data/raw/ptb-xl"):
+        load_params(path)

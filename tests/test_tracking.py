@@ -1,0 +1,225 @@
+"""MLflow runs: what is remembered of a training, and what is made again where it was not."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from ecglens import tracking
+from ecglens.params import load_params
+from ecglens.tracking import (
+    RECREATED,
+    RunInfo,
+    connect,
+    count_test_opening,
+    dvc_hash,
+    experiment_name,
+    git_commit,
+    log_evaluation,
+    resume,
+    start_run,
+)
+
+HISTORY = {"loss": [0.7, 0.5, 0.4], "val_auroc": [0.6, 0.8, 0.75]}
+
+
+@pytest.fixture(scope="module")
+def params():
+    return load_params(Path(__file__).parents[1] / "params.yaml")
+
+
+@pytest.fixture
+def info():
+    return RunInfo(
+        run_id="0" * 32,
+        experiment="experiment",
+        name="signal_cam",
+        params={"task": "abnormal", "train.epochs": 3},
+        data_version="hash.dir",
+        data_sha256="1" * 64,
+        git_commit="commit",
+    )
+
+
+def run_of(run_id):
+    return MlflowClient().get_run(run_id)
+
+
+def runs_of(experiment):
+    return mlflow.search_runs(experiment_names=[experiment], output_format="list")
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=T", "-c", "user.email=t@example.org"]
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_training_run_holds_parameters_data_code_and_environment(project, params):
+    with start_run(params, "one", "signal_cam", "2" * 64) as info:
+        assert run_of(info.run_id).info.status == "RUNNING"
+    run = run_of(info.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "signal_cam"
+    logged = run.data.params
+    assert logged == {name: str(value) for name, value in info.params.items()}
+    assert (logged["task"], logged["model"], logged["dataset"]) == (
+        "one",
+        "signal_cam",
+        "simulated",
+    )
+    assert logged["train.epochs"] == str(params.train.epochs)
+    assert logged["model_options.scaling"] == params.model.signal_cam.scaling
+    assert logged["simulated.seed"] == str(params.simulated.seed)
+    for tag in ("data_version", "data_sha256", "git_commit"):
+        assert run.data.tags[tag] == getattr(info, tag)
+    assert info.data_sha256 == "2" * 64
+    file = mlflow.artifacts.download_artifacts(run_id=info.run_id, artifact_path="environment.json")
+    environment = json.loads(Path(file).read_text())
+    assert environment["python"].startswith("3.11")
+    assert {"keras", "tensorflow-cpu", "onnxruntime"} <= environment["packages"].keys()
+
+
+def test_parameters_of_another_data_set_are_not_logged(project, params):
+    with start_run(replace(params, dataset="ptb-xl"), "two", "signal_cam", "") as info:
+        pass
+    assert info.experiment == "ecglens-ptb-xl-two"
+    assert not [name for name in run_of(info.run_id).data.params if name.startswith("simulated")]
+
+
+def test_a_training_that_an_error_ends_is_marked_as_failed(project, params):
+    with (
+        pytest.raises(ZeroDivisionError),
+        start_run(params, "three", "signal_cam", "") as info,
+    ):
+        raise ZeroDivisionError
+    assert run_of(info.run_id).info.status == "FAILED"
+    assert mlflow.active_run() is None
+
+
+def test_what_travels_beside_the_weights_is_read_as_it_was_written(info, tmp_path):
+    info.save(tmp_path / "run.json")
+    assert RunInfo.load(tmp_path / "run.json") == info
+
+
+def test_a_known_run_is_opened_again_and_not_made_twice(project, params):
+    with start_run(params, "four", "signal_cam", "") as info:
+        pass
+    with resume(info, HISTORY) as run_id:
+        mlflow.log_metric("later", 0.5)
+    assert run_id == info.run_id
+    assert len(runs_of(info.experiment)) == 1
+    run = run_of(run_id)
+    assert run.data.metrics == {"later": 0.5}
+    assert run.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("experiment_exists", [False, True])
+def test_a_run_that_this_database_never_saw_is_made_again_from_what_travelled(
+    project, info, experiment_exists
+):
+    info = replace(info, experiment=f"fresh {experiment_exists}")
+    connect()
+    if experiment_exists:
+        mlflow.create_experiment(info.experiment)
+    with resume(info, HISTORY) as run_id:
+        mlflow.log_metric("test_macro_auroc", 0.9)
+    run = run_of(run_id)
+    assert run.data.params == {"task": "abnormal", "train.epochs": "3"}
+    assert run.data.tags[RECREATED] == info.run_id
+    assert run.data.tags["data_version"] == "hash.dir"
+    assert run.data.metrics["test_macro_auroc"] == 0.9
+    for name, values in HISTORY.items():
+        logged = MlflowClient().get_metric_history(run_id, name)
+        assert {m.step: m.value for m in logged} == dict(enumerate(values, start=1))
+
+
+def test_a_run_is_made_again_only_once(project, info):
+    info = replace(info, experiment="once")
+    with resume(info, HISTORY) as first:
+        pass
+    with resume(info, HISTORY) as second:
+        pass
+    assert first == second
+    assert len(runs_of("once")) == 1
+    assert len(MlflowClient().get_metric_history(first, "loss")) == 3
+
+
+def test_openings_of_the_test_split_are_counted_by_experiment(project, info):
+    a, b = (replace(info, experiment=f"opened {name}") for name in "ab")
+    assert [count_test_opening(run) for run in (a, a, b, a)] == [1, 2, 1, 3]
+    lines = [json.loads(line) for line in tracking.TEST_OPENINGS.read_text().splitlines()]
+    assert [line["experiment"] for line in lines[-4:]] == [
+        "opened a", "opened a", "opened b", "opened a",
+    ]  # fmt: skip
+    assert all(line["run_id"] == info.run_id for line in lines[-4:])
+
+
+def test_figures_of_both_splits_are_logged_by_label(project, params):
+    rows = {"LAO/LAE": {"auroc": 0.9, "positives": 12}, "MI": {"auroc": 0.8, "positives": 7}}
+    test = {"macro": {"auroc": 0.85}, "labels": rows}
+    with start_run(params, "five", "signal_cam", "") as info:
+        log_evaluation({"macro": {"auroc": 0.7}, "labels": {}}, test, test_openings=2)
+    assert run_of(info.run_id).data.metrics == {
+        "validation_macro_auroc": 0.7,
+        "test_macro_auroc": 0.85,
+        "test_auroc_LAO/LAE": 0.9,
+        "test_positives_LAO/LAE": 12,
+        "test_auroc_MI": 0.8,
+        "test_positives_MI": 7,
+        "test_openings": 2,
+    }
+
+
+def test_an_experiment_is_named_by_data_set_and_task(params):
+    assert experiment_name(params, "abnormal") == "ecglens-simulated-abnormal"
+
+
+def test_without_an_address_the_projects_own_database_is_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert connect() == "sqlite:///mlruns/mlflow.db" == mlflow.get_tracking_uri()
+    assert (tmp_path / "mlruns").is_dir()
+
+
+def test_an_address_in_the_environment_is_used_for_runs_and_registry(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = f"sqlite:///{tmp_path}/other.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    assert connect() == mlflow.get_tracking_uri() == mlflow.get_registry_uri() == address
+
+
+def test_the_data_version_is_what_dvc_locked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    signals = Path("data/simulated/signals")
+    assert dvc_hash(signals) == "unversioned"
+    lock = "schema: '2.0'\nstages:\n  prepare:\n    cmd: x\n    outs:\n"
+    lock += "    - path: data/simulated/signals\n      md5: abc.dir\n"
+    Path("dvc.lock").write_text(lock)
+    assert dvc_hash(signals) == "abc.dir"
+    assert dvc_hash(Path("data/ptb-xl/signals")) == "unversioned"
+
+
+def test_the_commit_is_dirty_only_where_tracked_files_other_than_the_lock_differ(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert git_commit() == "no git commit"
+    git(tmp_path, "init", "--quiet")
+    for name in ("code.py", "dvc.lock"):
+        (tmp_path / name).write_text("1\n")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--message", "first")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert git_commit() == commit
+    (tmp_path / "notes.txt").write_text("untracked\n")
+    (tmp_path / "dvc.lock").write_text("2\n")
+    assert git_commit() == commit
+    (tmp_path / "code.py").write_text("2\n")
+    assert git_commit() == f"{commit}-dirty"
