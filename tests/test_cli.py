@@ -162,7 +162,8 @@ def test_without_a_champion_the_error_says_how_to_make_one(predict, records):
     assert (code, out) == (1, "")
     assert err == (
         "ecglens: mlruns/champions: found no champion; expected one model. "
-        "Run 'make repro', or name a file: --model.\n"
+        "Run 'make repro' ('make register' if that finds nothing to do), "
+        "or name a file: --model.\n"
     )
 
 

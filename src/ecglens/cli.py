@@ -115,8 +115,14 @@ def find_model(name: str | None) -> Path:
         return named[0] if named else Path(name)
     if len(champions) == 1:
         return champions[0]
-    found = f"champions {', '.join(c.stem for c in champions)}" if champions else "no champion"
-    mend = "Say which with --model." if champions else "Run 'make repro', or name a file: --model."
+    if champions:
+        found, mend = f"champions {', '.join(c.stem for c in champions)}", "Say which with --model."
+    else:
+        found, mend = (
+            "no champion",
+            "Run 'make repro' ('make register' if that finds nothing to do), ",
+        )
+        mend += "or name a file: --model."
     raise ModelError(CHAMPIONS, found, "one model", mend)
 
 
