@@ -3,7 +3,8 @@
     python benchmarks/inference.py MODEL_FOLDER SIGNALS_FOLDER
 
 For example models/superclass/signal_cam and data/ptb-xl/signals, after the pipeline has run. Prints
-medians of calls that take turns, with the 10th and 90th percentile, and the largest |sum of attribution + bias - logit| over 1,000 records.
+medians of calls that take turns, with the 10th and 90th percentile, and the largest
+|sum of attribution + bias - logit| over 1,000 records.
 """
 
 import sys

@@ -40,7 +40,8 @@ def test_a_case_small_enough_for_pencil_and_paper():
 
 def spreading_matrix(steps, samples):
     """Return how each step is spread, shape (samples, steps): the answer to one step at a time."""
-    return np.asarray(Spread.linear(steps, samples)(np.eye(steps, dtype=np.float32)[None]))[0]
+    shares = np.eye(steps, dtype=np.float32)[None]
+    return np.asarray(Spread.linear(steps, samples)(shares))[0, :, 0]
 
 
 @settings(max_examples=100, deadline=None)
