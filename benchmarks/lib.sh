@@ -15,5 +15,5 @@ timed() {  # NAME COMMAND...: print the seconds that the command takes; its outp
   local name=$1 start=$SECONDS
   shift
   "$@" > "$name.log" 2>&1 || { tail -n 20 "$name.log"; exit 1; }
-  echo "$name: $((SECONDS - start)) s"
+  echo "$name: $((SECONDS - start)) s" | tee -a timings.txt
 }

@@ -18,6 +18,7 @@ cp "reports/$task/signal_cam"/{evaluation/metrics.json,parity.json,promotion.jso
 cp "models/$task/signal_cam/trained"/{history.csv,run.json} "$results"
 {
   date -u +"%Y-%m-%d %H:%M UTC, $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2)"
+  cat timings.txt
   grep -E 'test macro|promoted|kept' evaluate-export-promote.log
 } | tee "$results/log.txt"
 [ -z "${KEEP:-}" ] || cp -r "models/$task/signal_cam" data/ptb-xl/signals "$KEEP"

@@ -22,7 +22,7 @@ def small_model(store):
 
 
 def weights(model):
-    return [keras.ops.convert_to_numpy(w) for w in model.weights]
+    return [w.value.numpy() for w in model.weights]
 
 
 class Witness(keras.callbacks.Callback):
