@@ -15,10 +15,13 @@ from pathlib import Path
 
 def once(source: Path) -> None:
     from ecglens.datasets import ptb_xl
+    from ecglens.labels import Policy
+    from ecglens.manifests import count_labels, count_pairs, with_labels
     from ecglens.store import prepare
 
     start = time.perf_counter()
-    manifest = ptb_xl.manifest(source)
+    manifest = with_labels(ptb_xl.manifest(source), ptb_xl.VOCABULARY, Policy())
+    count_labels(manifest, "ptb-xl"), count_pairs(manifest, "ptb-xl")
     with tempfile.TemporaryDirectory() as folder:
         manifest.to_parquet(Path(folder) / "manifest.parquet")
         files = zip(manifest.record_id, manifest.file_100, strict=True)

@@ -1,19 +1,13 @@
-"""Stage fetch: the data set that params.yaml names, in PTB-XL's published layout."""
+"""Stage fetch: the data set that params.yaml names, in its publisher's layout."""
 
-from pathlib import Path
-
-from ecglens.datasets import ptb_xl, simulated
+from ecglens.datasets import get_dataset
 from ecglens.errors import run_stage
 from ecglens.params import load_params
 
 
 def main() -> None:
     params = load_params()
-    if params.dataset == "simulated":
-        options = params.simulated
-        simulated.fetch(params.raw_folder, records=options.records, seed=options.seed)
-    else:
-        ptb_xl.fetch(Path(params.ptb_xl.folder), params.raw_folder)
+    get_dataset(params.dataset).fetch(params.raw_folder, params.dataset_options)
 
 
 run_stage(main)

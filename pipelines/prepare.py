@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ecglens.datasets import record_files
 from ecglens.errors import run_stage
 from ecglens.params import load_params
 from ecglens.store import prepare
@@ -13,11 +14,13 @@ def main() -> None:
     manifest = pd.read_parquet(params.manifest)
     rejected = prepare(
         params.raw_folder,
-        zip(manifest.record_id, manifest[f"file_{options.sampling_frequency}"], strict=True),
+        zip(manifest.record_id, record_files(manifest, options.sampling_frequency), strict=True),
         params.signals,
         sampling_frequency=options.sampling_frequency,
         seconds=options.seconds,
         unreadable=options.unreadable,
+        other_rates=options.other_rates,
+        other_lengths=options.other_lengths,
     )
     print(f"{len(manifest) - len(rejected)} records prepared, {len(rejected)} rejected")
 

@@ -14,10 +14,11 @@ PACKAGE = REPOSITORY / "src" / "ecglens"
 LAYERS = (
     ("errors", "files"),
     ("record",),
-    ("formats",),
+    ("formats", "quality"),
+    ("vocabulary",),
     ("labels", "inference", "conditioning"),
     ("params", "store", "datasets"),
-    ("splits", "models", "plots"),
+    ("splits", "manifests", "models", "plots"),
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),
@@ -25,7 +26,7 @@ LAYERS = (
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # What prediction needs: the production environment has nothing else.
-INFERENCE = {"inference", "formats", "record", "errors"}
+INFERENCE = {"inference", "formats", "quality", "record", "errors"}
 HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "scipy", "sklearn", "onnx", "wfdb"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ecglens import params
+from ecglens.errors import ParameterError
 from ecglens.evaluation.metrics import RULES
 from ecglens.params import EvaluateParams, load_params
 
@@ -16,15 +17,16 @@ OWN = Path(__file__).resolve().parents[1] / "params.yaml"
 
 @pytest.fixture
 def load(tmp_path):
-    """Return a function that loads the project's own parameters with one value changed."""
+    """Return a function that loads the project's own parameters with values changed."""
 
-    def load(key, value):
+    def load(key, value, *more):
         content = yaml.safe_load(OWN.read_text("utf-8"))
-        *outer, last = key.split(".")
-        place = content
-        for name in outer:
-            place = place[name]
-        place[last] = value
+        for changed, to in ((key, value), *more):
+            *outer, last = changed.split(".")
+            place = content
+            for name in outer:
+                place = place[name]
+            place[last] = to
         path = tmp_path / "params.yaml"
         path.write_text(yaml.safe_dump(content))
         return load_params(path)
@@ -61,6 +63,19 @@ def test_the_data_set_decides_where_data_stand(load):
     assert loaded.raw_folder == Path("data/raw/ptb-xl")
     assert loaded.manifest == Path("data/ptb-xl/manifest.parquet")
     assert loaded.signals == Path("data/ptb-xl/signals")
+
+
+def test_the_data_sets_own_section_is_what_fetch_is_given(load):
+    assert load("simulated.seed", 7).dataset_options["seed"] == 7
+    loaded = load("dataset", "cinc", ("cinc.folder", "/data/c"), ("cinc.sets", ["georgia"]))
+    assert loaded.dataset_options == {"folder": "/data/c", "sets": ["georgia"]}
+
+
+@pytest.mark.parametrize("dataset", [name for name in params.DATASETS if name != "simulated"])
+def test_a_data_set_that_is_brought_needs_its_folder(load, dataset):
+    section = dataset.replace("-", "_")
+    with pytest.raises(ParameterError, match=rf"{section}\.folder: found no folder.*-S dataset="):
+        load("dataset", dataset)
 
 
 def test_each_task_and_model_has_folders_of_its_own():

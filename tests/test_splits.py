@@ -6,7 +6,8 @@ import pytest
 
 from ecglens.datasets import ptb_xl as layout
 from ecglens.errors import DatasetError, LabelError, ParameterError
-from ecglens.labels import SPLITS, Task, get_task
+from ecglens.labels import SPLITS, Policy, Task, get_task
+from ecglens.manifests import with_draws, with_labels
 from ecglens.splits import load_split
 from ecglens.store import Store
 
@@ -15,7 +16,7 @@ TASK = get_task("rhythm_conduction")
 
 @pytest.fixture(scope="module")
 def table(simulated_set):
-    return layout.manifest(simulated_set)
+    return with_labels(layout.manifest(simulated_set), "scp", Policy())
 
 
 @pytest.fixture
@@ -87,3 +88,39 @@ def test_an_unknown_split_is_answered_with_the_nearest(table, manifest):
 def test_a_missing_manifest_is_an_error_that_names_the_stage(tmp_path):
     with pytest.raises(DatasetError, match=r"manifest\.parquet: found no such file.*dvc repro"):
         load_split(tmp_path / "manifest.parquet", a_store([1]), TASK, "test")
+
+
+# Draws and undecided records
+
+
+def test_a_task_with_a_draw_uses_its_records_alone_and_other_tasks_all(table, tmp_path):
+    draws = {"tachy": {"afib": 20, "neg": 20}}
+    drawn = with_draws(table, draws, seed=1)
+    drawn.to_parquet(tmp_path / "manifest.parquet", index=False)
+    store, task = a_store(table.record_id), get_task("pace")
+    for split in SPLITS:
+        chosen = drawn.record_id[(drawn.draws.map(len) > 0) & (drawn.split == split)]
+        used = load_split(tmp_path / "manifest.parquet", store, Task("tachy", ("afib",)), split)
+        assert sorted(used.record_ids) == sorted(chosen)
+        other = load_split(tmp_path / "manifest.parquet", store, task, split)
+        assert len(other.rows) == (drawn.split == split).sum()
+
+
+def test_a_drawn_record_that_was_not_prepared_is_not_replaced(table, tmp_path):
+    drawn = with_draws(table, {"tachy": {"afib": 20, "neg": 20}}, seed=1)
+    drawn.to_parquet(tmp_path / "manifest.parquet", index=False)
+    chosen = drawn.record_id[(drawn.draws.map(len) > 0) & (drawn.split == "train")]
+    store = a_store(table.record_id[table.record_id != chosen.iloc[0]])
+    task = Task("tachy", ("afib",))
+    assert len(load_split(tmp_path / "manifest.parquet", store, task, "train").rows) == 31
+
+
+def test_undecided_records_are_left_out_of_the_tasks_that_ask(table, tmp_path):
+    first = table.record_id[table.split == "test"].iloc[0]
+    undecided = [["PACE"] if record == first else [] for record in table.record_id]
+    table.assign(undecided=undecided).to_parquet(tmp_path / "manifest.parquet", index=False)
+    store = a_store(table.record_id)
+    asking = load_split(tmp_path / "manifest.parquet", store, TASK, "test")
+    assert first not in asking.record_ids
+    other = load_split(tmp_path / "manifest.parquet", store, Task("a", ("AFIB",)), "test")
+    assert first in other.record_ids

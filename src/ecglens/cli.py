@@ -32,12 +32,16 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser(
         "predict",
-        help="predict WFDB records, each with its explanation",
-        description="Predict 12-lead WFDB records. Exit code 1 if any could not be predicted; "
-        "the others are.",
+        help="predict ECG files, each with its explanation",
+        description="Predict 12-lead ECGs in WFDB, CSV, NPY, NPZ, DICOM, HL7 aECG, GE MUSE XML, "
+        "Philips Sierra XML, SCP-ECG or EDF. Exit code 1 if any could not be predicted; the others "
+        "are.",
     )
-    predict.add_argument("records", nargs="+", metavar="RECORD", help="path, with or without .hea")
+    predict.add_argument(
+        "records", nargs="+", metavar="RECORD", help="a file, or a WFDB record without .hea"
+    )
     _add_model(predict)
+    _add_what_a_file_leaves_out(predict)
     predict.add_argument("--json", action="store_true", help="one JSON object a record and line")
     predict.add_argument(
         "--attribution", action="store_true", help="with --json: each label's map over time"
@@ -60,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(info)
     info.set_defaults(run=_info)
 
+    _add_fetch(commands)
+
     serve = commands.add_parser(
         "serve", help="serve the champion of a task with 'mlflow models serve' on 127.0.0.1"
     )
@@ -77,15 +83,79 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_what_a_file_leaves_out(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what a CSV, NPY or NPZ file does not say itself")
+    group.add_argument("--rate", type=float, metavar="HZ", help="the sampling frequency")
+    group.add_argument("--units", metavar="UNIT", help="such as mV or uV")
+    group.add_argument(
+        "--leads", metavar="NAMES", help="the columns of an NPY or NPZ file, such as I,II,III,..."
+    )
+
+
+def _add_fetch(commands) -> None:
+    fetch = commands.add_parser(
+        "fetch",
+        help="download a public data set from PhysioNet, or go on with it",
+        description="Make FOLDER hold a data set as published: ptb-xl, ludb, challenge-2020, "
+        "challenge-2021, mimic-iv-ecg, or any PROJECT/VERSION of PhysioNet. Every file is checked "
+        "against SHA256SUMS.txt; what is there already is not fetched again.",
+    )
+    fetch.add_argument("set", metavar="SET", help="such as ptb-xl, or ptbdb/1.0.0")
+    fetch.add_argument("folder", type=Path, metavar="FOLDER", help="where to")
+    fetch.add_argument(
+        "--only", action="append", default=[], metavar="PATTERN",
+        help="only this folder, such as records100, or pattern, such as 'training/georgia/*.hea', "
+        "and the tables at the top of the set (may be repeated)",
+    )  # fmt: skip
+    fetch.add_argument(
+        "--zip", action="store_true",
+        help="fetch the set's single zip, and file by file only what it lacks",
+    )  # fmt: skip
+    fetch.add_argument(
+        "--address", metavar="URL", default="https://physionet.org",
+        help="a server with PhysioNet's layout (default: %(default)s)",
+    )  # fmt: skip
+    fetch.add_argument(
+        "--threads", type=int, default=8, help="files at a time (default: %(default)s)"
+    )
+    fetch.add_argument("--user", metavar="NAME", help="ask for this account's password, and use it")
+    fetch.set_defaults(run=_fetch)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from getpass import getpass
+
+    from ecglens.datasets.physionet import fetch
+
+    auth = (options.user, getpass(f"Password of {options.user}: ")) if options.user else None
+    try:
+        done = fetch(
+            options.set, options.folder, address=options.address, only=options.only,
+            as_zip=options.zip, threads=options.threads, auth=auth,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print("ecglens: stopped; the same command goes on from here", file=sys.stderr)
+        return 130  # as a shell calls what an interrupt ended
+    came = f"{done.files} files fetched ({done.size / 1e6:.1f} MB), {done.there} were there"
+    other = f"; {done.replaced} stood there with another content" if done.replaced else ""
+    print(f"{options.folder}: {came}{other}")
+    return 0
+
+
 def _predict(options: argparse.Namespace) -> int:
+    from ecglens import formats
     from ecglens.inference import Predictor
 
     predictor = Predictor(find_model(options.model))
     _check_labels(options.label or [], predictor)
+    leads = options.leads.split(",") if options.leads else None
     failures = 0
     for number, record in enumerate(options.records):
         try:
-            prediction = predictor.predict(record, allow_defects=options.allow_defects)
+            ecg = formats.read(
+                record, sampling_frequency=options.rate, units=options.units, leads=leads
+            )
+            prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
         except ECGLensError as error:
             print(f"ecglens: {error}", file=sys.stderr)
             failures += 1

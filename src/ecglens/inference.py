@@ -4,14 +4,15 @@ The file describes itself: what it takes, its labels and thresholds, and what it
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from ecglens.errors import ModelError, RecordError
-from ecglens.formats import wfdb
+from ecglens import formats
+from ecglens.errors import ModelError, ParameterError, RecordError
+from ecglens.quality import Flag, Policy, apply_policy, assess
 from ecglens.record import LEADS, Record
 
 OUTPUTS = ("probability", "logit", "attribution", "bias")
@@ -110,7 +111,9 @@ class Prediction:
     attribution : ndarray of float32, shape (samples, 12 or 1, labels)
         In logit units.
     warnings : tuple of str
-        What a reader must know before trusting it.
+        What a reader must know before trusting it; the flags' sentences among it.
+    flags : tuple of Flag
+        What is wrong with the record as it was given.
     """
 
     record: Record
@@ -120,6 +123,7 @@ class Prediction:
     bias: np.ndarray
     attribution: np.ndarray
     warnings: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def positive(self) -> np.ndarray:
@@ -153,6 +157,7 @@ class Prediction:
             "sampling_frequency": self.record.sampling_frequency,
             "labels": rows,
             "warnings": list(self.warnings),
+            "flags": [asdict(flag) for flag in self.flags],
             "model": {name: getattr(self.card, name) for name in origin},
         }
 
@@ -239,15 +244,24 @@ class Predictor:
         values = self._session.run(list(OUTPUTS), {self._input: signals})
         return dict(zip(OUTPUTS, values, strict=True))
 
-    def predict(self, record: Record | str | Path, *, allow_defects: bool = False) -> Prediction:
+    def predict(
+        self,
+        record: Record | str | Path,
+        *,
+        policy: Policy = Policy.ABSTAIN,
+        allow_defects: bool = False,
+    ) -> Prediction:
         """Predict one record.
 
         Parameters
         ----------
         record : Record, str or Path
-            A record, or the path of a WFDB record.
+            A record, or the path of a file in any format that :mod:`ecglens.formats` reads.
+        policy : Policy
+            What is done about missing samples and flat leads: "abstain" refuses the record, "keep"
+            takes it as it is, "mask_lead" leaves the lead out. Every flag is a warning.
         allow_defects : bool
-            Predict in spite of missing samples or flat leads, with a warning for each.
+            Short for the policy "keep".
 
         Returns
         -------
@@ -258,23 +272,24 @@ class Predictor:
         RecordError
             If the record cannot be read, has another length than the model takes, another rate
             where the model refuses that, or defects that are not allowed.
+        ParameterError
+            If the policy is not one of these.
         """
         if not isinstance(record, Record):
-            record = wfdb.read(record)
-        warnings = record.defects()
-        if warnings and not allow_defects:
-            raise RecordError(
-                record.source or record.name,
-                "; ".join(warnings),
-                "twelve leads without missing samples, none flat",
-                "Record it again, or allow defects (--allow-defects) and read the warnings.",
-            )
+            record = formats.read(record)
+        flags = assess(record)
+        record = apply_policy(record, flags, Policy.KEEP if allow_defects else policy)
+        if record is None:
+            raise ParameterError("policy", "'drop'", "keep, mask_lead or abstain for a prediction")
+        warnings = [flag.sentence for flag in flags]
         record, resampled = self._fit(record)
         if self.card.dataset == "simulated":
             warnings.append(WARNING_SIMULATED)
         result = self.run(record.signal[None])
         first = {name: values[0] for name, values in result.items()}
-        return Prediction(record, self.card, **first, warnings=(*warnings, *resampled))
+        return Prediction(
+            record, self.card, **first, warnings=(*warnings, *resampled), flags=tuple(flags)
+        )
 
     def _fit(self, record: Record) -> tuple[Record, list[str]]:
         """Return the record at the model's rate and length, and what had to be done for it."""

@@ -2,16 +2,18 @@
 
 import types
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ecglens.errors import ParameterError, did_you_mean
-from ecglens.labels import task_names
+from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
 
-DATASETS = ("simulated", "ptb-xl")
+# As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
+# the two together.
+DATASETS = ("simulated", "ptb-xl", "mimic-iv-ecg", "cinc", "ludb", "plain-folder")
 
 
 def _one_of(*choices: object) -> Any:
@@ -28,13 +30,48 @@ class SimulatedParams:
 
     records: int = _at_least(100)
     seed: int = _at_least(0)
+    labels: str = _one_of("starter", "all")
 
 
 @dataclass(frozen=True)
-class PTBXLParams:
-    """PTB-XL as published."""
+class FolderParams:
+    """A data set as published."""
 
     folder: str
+
+
+@dataclass(frozen=True)
+class CinCParams(FolderParams):
+    """The challenges' folder, and which of its sets; all where empty."""
+
+    sets: list
+
+
+@dataclass(frozen=True)
+class LabelsParams:
+    """What counts as a label; see :class:`ecglens.labels.Policy`.
+
+    Parameters
+    ----------
+    uncertain : {"absent", "present", "leave_out"}
+        What becomes of a finding that is only hedged.
+    likelihood : float
+        Percent below which a code does not count.
+    draws : dict
+        For tasks that are to use a balanced draw, records of each label.
+    seed : int
+        Of the draws.
+    """
+
+    uncertain: str = _one_of(*UNCERTAIN)
+    likelihood: float = _at_least(0.0)
+    draws: dict
+    seed: int = _at_least(0)
+
+    @property
+    def policy(self) -> Policy:
+        """What becomes of findings that are not certain."""
+        return Policy(self.uncertain, self.likelihood)
 
 
 @dataclass(frozen=True)
@@ -44,6 +81,8 @@ class PrepareParams:
     sampling_frequency: int = _one_of(100, 500)
     seconds: float = _at_least(1.0)
     unreadable: str = _one_of("stop", "skip")
+    other_rates: str = _one_of("refuse", "resample")
+    other_lengths: str = _one_of("refuse", "cut")
 
 
 @dataclass(frozen=True)
@@ -112,12 +151,22 @@ class Params:
     tasks: list
     models: list
     simulated: SimulatedParams
-    ptb_xl: PTBXLParams
+    ptb_xl: FolderParams
+    mimic_iv_ecg: FolderParams
+    cinc: CinCParams
+    ludb: FolderParams
+    plain_folder: FolderParams
+    labels: LabelsParams
     prepare: PrepareParams
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
     promote: PromoteParams
+
+    @property
+    def dataset_options(self) -> dict[str, Any]:
+        """The data set's own section."""
+        return asdict(getattr(self, _section(self.dataset)))
 
     @property
     def raw_folder(self) -> Path:
@@ -128,6 +177,11 @@ class Params:
     def manifest(self) -> Path:
         """One row a record."""
         return Path("data") / self.dataset / "manifest.parquet"
+
+    @property
+    def label_report(self) -> Path:
+        """How many records carry what."""
+        return Path("reports/labels") / self.dataset
 
     @property
     def signals(self) -> Path:
@@ -155,25 +209,32 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: dataset", [params.dataset], DATASETS)
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
-    if params.dataset == "ptb-xl":
-        _check_source(f"{path}: ptb_xl.folder", params.ptb_xl.folder, params.raw_folder)
+    _check_labels(params.labels, str(path))
+    if "folder" in params.dataset_options:
+        _check_source(params, str(path))
     return params
 
 
-def _check_source(where: str, source: str, target: Path) -> None:
+def _check_source(params: Params, path: str) -> None:
     """Refuse a source that is not named, or that the fetch stage would replace by itself."""
+    name, section = params.dataset, _section(params.dataset)
+    source, where = params.dataset_options["folder"], f"{path}: {section}.folder"
     if not source:
         raise ParameterError(
             where,
             "no folder",
-            "where PTB-XL was unpacked",
-            "For one run: dvc exp run -S dataset=ptb-xl -S ptb_xl.folder=/data/ptb-xl",
+            f"where {name} is, as its publisher lays it out",
+            f"For one run: dvc exp run -S dataset={name} -S {section}.folder=/data/{name}",
         )
-    inside, own = Path(source).resolve(), target.resolve()
+    inside, own = Path(source).resolve(), params.raw_folder.resolve()
     if inside == own or own in inside.parents or inside in own.parents:
         raise ParameterError(
-            where, source, f"a folder apart from {target}, which the pipeline writes"
+            where, source, f"a folder apart from {params.raw_folder}, which the pipeline writes"
         )
+
+
+def _section(dataset: str) -> str:
+    return dataset.replace("-", "_")
 
 
 def _build(cls: type, content: object, where: str) -> Any:
@@ -213,6 +274,17 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
 
 def _name(kind: type | types.GenericAlias) -> str:
     return getattr(kind, "__name__", str(kind))
+
+
+def _check_labels(labels: LabelsParams, path: str) -> None:
+    """Refuse a policy or a draw that means nothing."""
+    if labels.likelihood > 100:
+        raise ParameterError(
+            f"{path}: labels: likelihood", str(labels.likelihood), "percent, 0-100"
+        )
+    for task, wanted in labels.draws.items():
+        _check_names(f"{path}: labels: draws", [task], task_names())
+        check_draw(get_task(task), wanted, f"{path}: labels: draws: {task}")
 
 
 def _check_names(where: str, names: list, known: list[str] | tuple[str, ...]) -> None:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from pyarrow import ArrowException
 
 from ecglens.errors import DatasetError, ParameterError, did_you_mean
-from ecglens.labels import SPLITS, Task, label_matrix, require_both_classes
+from ecglens.labels import SPLITS, Task, carries, label_matrix, require_both_classes
 from ecglens.store import Store
+
+_NEEDED, _OPTIONAL = ("record_id", "split", "labels"), ("undecided", "draws")
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,18 @@ class Split:
 
 
 def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
-    """Return a split of a task.
+    """Return a split of a task: of the records drawn for it where the manifest has a draw.
 
     Raises
     ------
     DatasetError
-        If the manifest is missing or a prepared record is not in it.
+        If the manifest is missing, has no labels, or a prepared record is not in it.
     LabelError
         If a label has no positive or no negative record in the split.
     """
     if split not in SPLITS:
         raise ParameterError("split", repr(split), "a split", did_you_mean(split, SPLITS))
-    if not manifest.is_file():
-        raise DatasetError(manifest, "no such file", "a manifest", "Run 'dvc repro label'.")
-    table = pd.read_parquet(manifest).set_index("record_id")
+    table = _read(manifest).set_index("record_id")
     unknown = np.setdiff1d(store.record_ids, table.index)
     if len(unknown):
         raise DatasetError(
@@ -54,8 +56,30 @@ def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
             "one row a record",
             "Run 'dvc repro prepare': the manifest has changed.",
         )
-    table = table.loc[store.record_ids]
-    truth, takes_part = label_matrix(table.codes.tolist(), task)
-    rows = np.flatnonzero(takes_part & (table.split == split).to_numpy())
+    used = np.ones(len(table), bool)
+    if "draws" in table:
+        drawn = carries(table.draws.tolist(), [task.name])[:, 0]
+        used = drawn if drawn.any() else used
+    table = table.assign(used=used).loc[store.record_ids]
+    undecided = table.undecided.tolist() if "undecided" in table else None
+    truth, takes_part = label_matrix(table.labels.tolist(), task, undecided)
+    rows = np.flatnonzero(takes_part & (table.used & (table.split == split)).to_numpy())
     require_both_classes(truth[rows], task, split)
     return Split(split, rows, store.record_ids[rows], truth[rows])
+
+
+def _read(manifest: Path) -> pd.DataFrame:
+    """Return the manifest's columns that a split needs; codes may be millions of statements."""
+    mend = "Run 'dvc repro label'."
+    if not manifest.is_file():
+        raise DatasetError(manifest, "no such file", "a manifest", mend)
+    try:
+        columns = pq.read_schema(manifest).names
+        missing = [column for column in _NEEDED if column not in columns]
+        if missing:
+            expected = f"a manifest with {', '.join(_NEEDED)}"
+            raise DatasetError(manifest, f"no column {', '.join(missing)}", expected, mend)
+        wanted = [column for column in (*_NEEDED, *_OPTIONAL) if column in columns]
+        return pd.read_parquet(manifest, columns=wanted)
+    except (ArrowException, OSError) as error:
+        raise DatasetError(manifest, str(error), "a Parquet file", mend) from None

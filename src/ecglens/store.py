@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ecglens import formats
 from ecglens.errors import DatasetError, RecordError
 from ecglens.files import whole_folder
-from ecglens.formats import wfdb
-from ecglens.record import LEADS, from_microvolts, to_microvolts
+from ecglens.quality import flags_of, measures
+from ecglens.record import LEADS, Record, from_microvolts, to_microvolts
 
+RESAMPLING_MARGIN = 1.0  # s; the filter of Record.resampled reaches a tenth of it
 SIGNALS, RECORDS, REJECTED, INDEX = "signals.npy", "records.csv", "rejected.csv", "index.json"
 
 
@@ -27,7 +29,7 @@ class Store:
     folder : Path
     counts : ndarray of int16, shape (records, samples, 12)
         Microvolts, memory-mapped.
-    record_ids : ndarray of int64, shape (records,)
+    record_ids : ndarray of int64 or of str, shape (records,)
     sampling_frequency : int
         Hz.
     sha256 : str
@@ -52,12 +54,14 @@ class Store:
 
 def prepare(
     source: Path,
-    files: Iterable[tuple[int, str]],
+    files: Iterable[tuple[int | str, str]],
     folder: Path,
     *,
     sampling_frequency: int,
     seconds: float,
     unreadable: str = "stop",
+    other_rates: str = "refuse",
+    other_lengths: str = "refuse",
 ) -> pd.DataFrame:
     """Read records and write the prepared arrays, whole or not at all.
 
@@ -65,15 +69,20 @@ def prepare(
     ----------
     source : Path
         The data set's folder.
-    files : iterable of (record id, path in ``source`` without extension)
+    files : iterable of (record id, path in ``source``, of a WFDB record without extension)
     folder : Path
         Receives the arrays; replaced if it exists.
     sampling_frequency : int
-        Hz; a record at another rate is refused, because the rate could give a class away.
+        Hz.
     seconds : float
         Length of every record.
     unreadable : {"stop", "skip"}
         Whether a record that cannot be used ends the work, or is listed in ``rejected.csv``.
+    other_rates : {"refuse", "resample"}
+        What becomes of a record at another rate; the rate could give a class away.
+    other_lengths : {"refuse", "cut"}
+        What becomes of a longer record; cut, its first ``seconds`` are kept. A shorter one is
+        refused.
 
     Returns
     -------
@@ -89,13 +98,19 @@ def prepare(
     """
     files = list(files)
     samples = round(seconds * sampling_frequency)
-    ids, defects, rejected = [], [], []
+    ids, rejected = [], []
     with whole_folder(folder) as part:
         with open(part / SIGNALS, "wb") as out:
             writer = _SignalWriter(out, (len(files), samples, len(LEADS)))
             for record_id, name in tqdm(files, "prepare", unit="record"):
                 try:
-                    record = wfdb.read(source / _named(record_id, name))
+                    record = formats.read(source / _named(record_id, name))
+                    if other_lengths == "cut":
+                        record = _cut(record, seconds, RESAMPLING_MARGIN)
+                    if other_rates == "resample":
+                        record = record.resampled(sampling_frequency)
+                    if other_lengths == "cut":
+                        record = _cut(record, seconds)
                     _check_shape(record, sampling_frequency, samples)
                     writer.add(to_microvolts(record.signal, record.source))
                 except RecordError as error:
@@ -104,11 +119,12 @@ def prepare(
                     rejected.append((record_id, str(error)))
                 else:
                     ids.append(record_id)
-                    defects.append("; ".join(record.defects()))
             if not ids:
                 raise DatasetError(source, "no usable record", "at least one", _first(rejected))
             writer.finish()
-        pd.DataFrame({"record_id": ids, "defects": defects}).to_csv(part / RECORDS, index=False)
+        flags = _flags(part / SIGNALS, sampling_frequency)
+        table = pd.DataFrame({"record_id": ids, "quality_flags": flags})
+        table.to_csv(part / RECORDS, index=False)
         refused = pd.DataFrame(rejected, columns=["record_id", "error"])
         refused.to_csv(part / REJECTED, index=False)
         index = {
@@ -116,6 +132,7 @@ def prepare(
             "units": "uV",
             "leads": LEADS,
             "sha256": writer.sha256.hexdigest(),
+            "record_ids": "str" if isinstance(ids[0], str) else "int64",
         }
         (part / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     return refused
@@ -148,23 +165,42 @@ class _SignalWriter:
         assert self.start == start, "the .npy header changed its length"
 
 
-def _named(record_id: int, name: object) -> str:
+def _flags(signals: Path, sampling_frequency: int) -> list[str]:
+    """Return each prepared record's flags in short, such as "flat:V1=0 wander:V6=1.8"."""
+    counts, found = np.load(signals, mmap_mode="r"), []
+    for start in range(0, len(counts), 256):
+        part = from_microvolts(counts[start : start + 256])
+        found += flags_of(measures(part, sampling_frequency))
+    return [" ".join(map(str, flags)) for flags in found]
+
+
+def _named(record_id: int | str, name: object) -> str:
     """Return a record's path; a manifest has none where a record lacks this rate."""
     if not isinstance(name, str):
         raise RecordError(f"record {record_id}", "no file at this rate", "its path")
     return name
 
 
-def _check_shape(record, sampling_frequency: int, samples: int) -> None:
+def _cut(record: Record, seconds: float, margin: float = 0.0) -> Record:
+    """Return the record's first seconds, and a margin (s) more, or all of a shorter one."""
+    signal = record.signal[: round((seconds + margin) * record.sampling_frequency)]
+    return Record(signal, record.sampling_frequency, record.name, record.source)
+
+
+def _check_shape(record: Record, sampling_frequency: int, samples: int) -> None:
     if record.sampling_frequency != sampling_frequency:
         raise RecordError(
             record.source,
             f"{record.sampling_frequency:g} Hz",
             f"{sampling_frequency} Hz (prepare.sampling_frequency)",
+            "Or say prepare.other_rates=resample.",
         )
     if len(record.signal) != samples:
         raise RecordError(
-            record.source, f"{len(record.signal)} samples", f"{samples} (prepare.seconds)"
+            record.source,
+            f"{len(record.signal)} samples",
+            f"{samples} (prepare.seconds)",
+            "Or say prepare.other_lengths=cut." if len(record.signal) > samples else "",
         )
 
 
@@ -188,10 +224,17 @@ def open_store(folder: Path) -> Store:
     try:
         index = json.loads((folder / INDEX).read_text())
         counts = np.load(folder / SIGNALS, mmap_mode="r")
-        ids = pd.read_csv(folder / RECORDS).record_id.to_numpy()
+        ids = _record_ids(folder / RECORDS, index)
     except (ValueError, EOFError, AttributeError) as error:
         raise DatasetError(folder, f"what cannot be read ({error})", expected, mend) from None
     if len(ids) != len(counts) or tuple(index["leads"]) != LEADS or index["units"] != "uV":
         found = f"{len(counts)} signals, {len(ids)} ids, leads {index['leads']}, {index['units']}"
         raise DatasetError(folder, found, "one id a signal, the house's leads, uV", mend)
     return Store(folder, counts, ids, index["sampling_frequency"], index["sha256"])
+
+
+def _record_ids(path: Path, index: dict) -> np.ndarray:
+    """Return the ids as they were given: "0017" stays a text, and "NA" a name."""
+    kind = index.get("record_ids", "int64")
+    ids = pd.read_csv(path, dtype={"record_id": kind}, keep_default_na=False).record_id
+    return ids.to_numpy(object if kind == "str" else None)

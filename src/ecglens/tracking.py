@@ -189,6 +189,7 @@ def _relevant(params: Params, model: str) -> dict:
     content = asdict(params)
     chosen = {
         "dataset": params.dataset,
+        "labels": content["labels"],
         "prepare": content["prepare"],
         "train": content["train"],
         "model_options": content["model"][model],

@@ -32,12 +32,14 @@ def small_set(tmp_path, write_record):
 def test_the_manifest_has_a_row_a_record_in_the_tables_order(small_set):
     table = manifest(small_set)
     assert table.columns.tolist() == [
-        "record_id", "patient_id", "fold", "split", "age", "sex", "codes", "file_100", "file_500",
+        "record_id", "patient_id", "fold", "split", "age", "sex", "codes", "likelihoods",
+        "file_100", "file_500",
     ]  # fmt: skip
     assert table.record_id.tolist() == [2, 1] and table.patient_id.tolist() == [17, 15709]
     assert table.fold.tolist() == [9, 3] and table.split.tolist() == ["validation", "train"]
     assert table.sex.tolist() == ["female", "male"]
     assert table.codes.tolist() == [["NORM", "SR"], ["CLBBB"]]
+    assert table.likelihoods.tolist() == [[100.0, 0.0], [0.0]]
     assert table.file_100[1] == "records100/00000/00001_lr"
     assert table.file_500[1] == "records500/00000/00001_hr"
 
@@ -50,8 +52,10 @@ def test_the_manifest_survives_parquet(small_set, tmp_path):
     table = manifest(small_set)
     table.to_parquet(tmp_path / "manifest.parquet", index=False)
     back = pd.read_parquet(tmp_path / "manifest.parquet")
-    assert [list(codes) for codes in back.codes] == table.codes.tolist()
-    assert back.drop(columns="codes").equals(table.drop(columns="codes"))
+    lists = ["codes", "likelihoods"]
+    for name in lists:
+        assert [list(cell) for cell in back[name]] == table[name].tolist()
+    assert back.drop(columns=lists).equals(table.drop(columns=lists))
 
 
 def test_the_simulated_set_is_in_the_same_layout(simulated_set):

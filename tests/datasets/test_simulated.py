@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ import pytest
 import wfdb
 
 from ecglens.datasets import simulated
+from ecglens.datasets.ptb_xl import manifest
+from ecglens.datasets.statements import STATEMENTS_OF
 from ecglens.errors import DatasetError, ParameterError
 from ecglens.record import LEADS
 
@@ -34,10 +37,22 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def database(folder):
+def broad(tmp_path_factory):
+    """Records with all labels and with electrode faults."""
+    folder = tmp_path_factory.mktemp("simulated") / "broad"
+    simulated.fetch(folder, records=RECORDS, seed=SEED, labels="all")
+    return folder
+
+
+def read_database(folder):
     table = pd.read_csv(folder / "ptbxl_database.csv")
     table["codes"] = table.scp_codes.map(ast.literal_eval)
     return table
+
+
+@pytest.fixture(scope="module")
+def database(folder):
+    return read_database(folder)
 
 
 def fingerprints(folder):
@@ -78,7 +93,7 @@ def test_each_row_names_two_records_that_exist(folder, database):
 def test_records_from_a_thousand_on_lie_in_the_next_folder(tmp_path, monkeypatch):
     cases = simulated._cases
     monkeypatch.setattr(
-        simulated, "_cases", lambda n, seed: (case for case in cases(n, seed) if case.number >= 999)
+        simulated, "_cases", lambda *args: (case for case in cases(*args) if case.number >= 999)
     )
     simulated.fetch(tmp_path / "set", records=1001, seed=0)
     found = {f"{path.parent.name}/{path.name}" for path in (tmp_path / "set").rglob("*_lr.hea")}
@@ -141,7 +156,7 @@ def test_the_first_records_do_not_depend_on_how_many_are_made(folder, tmp_path):
     simulated.fetch(tmp_path / "few", records=12, seed=SEED)
     few, many = fingerprints(tmp_path / "few"), fingerprints(folder)
     assert all(few[file] == many[file] for file in few if file.endswith((".dat", ".hea")))
-    for table in ("ptbxl_database.csv", "evidence.csv"):
+    for table in ("ptbxl_database.csv", "evidence.csv", "noise.csv"):
         text = (tmp_path / "few" / table).read_text()
         assert (folder / table).read_text().startswith(text)
 
@@ -154,11 +169,17 @@ def test_a_patient_stays_in_one_fold_and_has_about_one_and_a_quarter_records(dat
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_label_is_in_every_fold_of_300_records(seed):
+@pytest.mark.parametrize(("labels", "records"), [("starter", 300), ("all", 1500)])
+def test_every_label_is_in_every_fold(monkeypatch, labels, records, seed):
+    monkeypatch.setattr(simulated, "draw_heart", lambda *_: SimpleNamespace(findings=_[0]))
     held = {
-        (case.patient.fold, code) for case in simulated._cases(300, seed) for code in case.codes
+        (case.patient.fold, code)
+        for case in simulated._cases(records, seed, labels)
+        for code in case.codes
     }
-    assert held == {(fold, label) for fold in range(1, 11) for label in LABELS}
+    codes = {code for _, code in held}
+    assert held == {(fold, code) for fold in range(1, 11) for code in codes}
+    assert codes == (set(LABELS) if labels == "starter" else set(STATEMENTS_OF))
 
 
 def test_folds_are_balanced(database):
@@ -167,7 +188,7 @@ def test_folds_are_balanced(database):
 
 
 def test_about_fifteen_in_a_hundred_records_carry_two_labels():
-    labels = [set(case.codes) - {"SR"} for case in simulated._cases(1500, 0)]
+    labels = [set(case.codes) - {"SR"} for case in simulated._cases(1500, 0, "starter")]
     assert 0.12 < np.mean([len(codes) == 2 for codes in labels]) < 0.19
     assert {"AFIB", "CLBBB"} in labels and {"STACH", "CRBBB"} in labels
 
@@ -238,7 +259,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
 def test_an_empty_folder_is_filled_and_the_files_are_counted(tmp_path):
     (tmp_path / "set").mkdir()
     files = simulated.fetch(tmp_path / "set", records=2, seed=0)
-    assert files == len(fingerprints(tmp_path / "set")) == 2 * 4 + 3
+    assert files == len(fingerprints(tmp_path / "set")) == 2 * 4 + 5
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
@@ -258,10 +279,114 @@ def test_a_stopped_run_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_noise_is_stated_for_every_record_in_microvolts(folder, database):
+    noise = pd.read_csv(folder / "noise.csv")
+    assert list(noise.columns) == simulated.NOISE_COLUMNS
+    assert noise.ecg_id.tolist() == database.ecg_id.tolist()
+    amounts = noise.drop(columns="ecg_id")
+    assert (amounts >= 0).all().all() and amounts.wander_uv.between(1, 2000).all()
+
+
+def test_remarks_on_noise_name_leads_as_ptb_xl_does(database):
+    for column in ("baseline_drift", "static_noise", "burst_noise"):
+        remarks = database[column].dropna()
+        assert 0 < len(remarks) < 0.4 * RECORDS
+        assert set(",".join(remarks).split(",")) <= set(LEADS)
+
+
+def test_the_starter_has_no_electrode_faults(folder, database):
+    assert len(pd.read_csv(folder / "faults.csv")) == 0
+    assert database.electrodes_problems.isna().all()
+
+
+def test_faults_are_written_down_and_are_in_the_signal(broad):
+    database = read_database(broad).set_index("ecg_id")
+    faults = pd.read_csv(broad / "faults.csv")
+    assert list(faults.columns) == simulated.FAULT_COLUMNS
+    assert 0.02 * RECORDS < len(faults) < 0.12 * RECORDS
+    assert set(faults.fault) == {"swapped", "lead_off", "saturated"}
+    for fault in faults.itertuples():
+        columns = [LEADS.index(lead) for lead in fault.leads.split()]
+        for rate, names in ((100, database.filename_lr), (500, database.filename_hr)):
+            signal = wfdb.rdrecord(str(broad / names[fault.ecg_id])).p_signal
+            during = slice(int((fault.start_s + 0.3) * rate), int((fault.end_s - 0.3) * rate))
+            assert fault.fault != "lead_off" or not signal[during, columns].any()
+        problem = database.electrodes_problems[fault.ecg_id]
+        assert (
+            pd.isna(problem) if fault.fault == "swapped" else set(problem.split(",")) <= set(LEADS)
+        )
+
+
+def test_limb_identities_hold_but_where_a_fault_breaks_them(broad):
+    database = read_database(broad)
+    faults = pd.read_csv(broad / "faults.csv").set_index("ecg_id")
+    limbs = faults.electrodes.isin(["RA", "LA", "LL"]) & (faults.fault != "swapped")
+    for row in database.itertuples():
+        for stem in (row.filename_lr, row.filename_hr):
+            signal = wfdb.rdrecord(str(broad / stem), physical=False).d_signal
+            one, two, three = signal[:, :3].T.astype(int)
+            if row.ecg_id not in limbs.index[limbs]:
+                assert (three == two - one).all()
+
+
+def test_every_code_of_the_broad_set_is_explained_and_read_as_ptb_xl(broad):
+    database, table = read_database(broad), manifest(broad)
+    statements = pd.read_csv(broad / "scp_statements.csv", index_col=0)
+    assert set().union(*database.codes) == set(statements.index)
+    assert statements.loc["2AVB1", "description"].endswith("(Wenckebach)")
+    assert table.codes.map(set).tolist() == database.codes.map(set).tolist()
+
+
+def test_the_stage_of_an_infarct_and_extra_beats_stand_in_ptb_xls_columns(broad):
+    database = read_database(broad)
+    infarct = database.codes.map(
+        lambda c: bool({"IMI", "ILMI", "LMI", "ALMI", "AMI", "ASMI"} & set(c))
+    )
+    assert database.infarction_stadium1.notna().equals(infarct)
+    assert set(database.infarction_stadium1.dropna()) == {"Stadium I", "Stadium II", "Stadium III"}
+    early = database.codes.map(lambda codes: "PVC" in codes)
+    assert (database.extra_beats == "VES").equals(early)
+
+
+def test_evidence_in_the_broad_set_is_missing_only_under_a_fault(broad):
+    evidence, database = simulated.read_evidence(broad), read_database(broad)
+    found = set(zip(evidence.ecg_id, evidence.scp_code, strict=True))
+    expected = {(r.ecg_id, c) for r in database.itertuples() for c in r.codes if c != "SR"}
+    faulty = set(pd.read_csv(broad / "faults.csv").ecg_id)
+    assert found <= expected
+    assert {ecg for ecg, _ in expected - found} <= faulty
+
+
+def test_records_made_one_by_one_are_those_that_fetch_writes(broad):
+    made = list(simulated.simulated_records(5, SEED, "all"))
+    for record, stem in zip(made, read_database(broad).filename_lr, strict=False):
+        stored = wfdb.rdrecord(str(broad / stem), physical=False).d_signal
+        assert np.array_equal(record.at_rate(100), stored)
+
+
+def test_the_mean_axis_of_simulated_hearts_turns_left_with_age(broad):
+    made = [r for r in simulated.simulated_records(250, 3, "all") if "NORM" in r.case.codes]
+    ages = np.array([record.case.patient.heart.age for record in made])
+
+    def upright(record):
+        """Of the height of II and I, the share of II."""
+        one, two = (np.ptp(record.tracing.microvolts[:, k]) for k in (0, 1))
+        return two / (one + two)
+
+    share = np.array([upright(record) for record in made])
+    assert np.median(share[ages < 45]) > np.median(share[ages > 60])
+
+
 @pytest.mark.parametrize(("records", "seed"), [(0, 1), (-3, 1), (5, -1)])
 def test_a_number_out_of_range_is_refused(tmp_path, records, seed):
     with pytest.raises(ParameterError, match="or more"):
         simulated.fetch(tmp_path / "set", records=records, seed=seed)
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_unknown_breadth_of_labels_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match='Did you mean "starter"'):
+        simulated.fetch(tmp_path / "set", records=5, seed=1, labels="started")
     assert not (tmp_path / "set").exists()
 
 

@@ -124,7 +124,7 @@ def test_a_name_that_stands_twice(refused, key, name):
 
 
 def test_ptb_xl_without_its_folder(refused):
-    refused("dataset", "ptb-xl", r"ptb_xl\.folder: found no folder; expected where PTB-XL was")
+    refused("dataset", "ptb-xl", r"ptb_xl\.folder: found no folder; expected where ptb-xl is")
 
 
 def test_a_file_that_is_not_there_says_where_to_stand(tmp_path):

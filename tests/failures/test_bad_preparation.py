@@ -119,7 +119,7 @@ def test_a_fault_of_the_program_is_not_taken_for_a_bad_record(source, monkeypatc
     def fail(path):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("ecglens.store.wfdb.read", fail)
+    monkeypatch.setattr("ecglens.store.formats.read", fail)
     with pytest.raises(ZeroDivisionError):
         run(source, unreadable="skip")
     assert not source.with_name("signals").exists()

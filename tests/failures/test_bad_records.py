@@ -125,7 +125,7 @@ def test_a_header_that_is_a_link_to_itself(record):
         (b"# only a comment\n\n", "found an empty header"),
         (b"\xff\xfe\x00\x01" * 20, "found bytes that are not text"),
         (b"\0" * 100, "found the record line"),
-        (b"hello world\n", "found the record line 'hello world'; expected 'NAME SIGNALS RATE"),
+        (b"hello world\n", "found the record line '… …'; expected 'NAME SIGNALS RATE"),
         (b"a\n", "found the record line 'a'"),
         (b"a 0 100 1000\n", "found 0 leads, without I, II"),
         (b"#" * (2 << 20), "found a header of 2097152 bytes"),
@@ -188,11 +188,16 @@ def test_a_header_that_names_a_file_that_is_not_there(record):
     refused(record, r"b\.dat: found no such file; expected the signals of a\.hea")
 
 
-@pytest.mark.parametrize("fmt", ["99", "abc", "0", "16x2", "16+24", "508", "32", "16x99999999"])
+@pytest.mark.parametrize("fmt", ["99", "abc", "0", "16x2", "508", "32", "16x99999999"])
 def test_a_storage_format_that_the_file_is_not_in(record, fmt):
     change(record, ".dat 16 ", f".dat {fmt} ")
     message = refused(record, r"a\.hea: found signals that the wfdb package cannot read")
     assert message.endswith(f"expected signal files in WFDB format {fmt}.")
+
+
+def test_an_offset_that_the_file_does_not_have(record):
+    change(record, ".dat 16 ", ".dat 16+24 ")
+    refused(record, r"a\.dat: found truncated: \d+ bytes behind the first 24; expected 24000 bytes")
 
 
 @pytest.mark.parametrize("fmt", ["212", "80", "61", "8"])

@@ -31,8 +31,8 @@ FETCH = """
 import sys, time
 from pathlib import Path
 from ecglens.datasets import ptb_xl
-link = ptb_xl._link
-ptb_xl._link = lambda *paths: (time.sleep(0.02), link(*paths))
+link = ptb_xl.link
+ptb_xl.link = lambda *paths: (time.sleep(0.02), link(*paths))
 ptb_xl.fetch(*map(Path, sys.argv[1:]))
 """
 WRITE = """

@@ -5,16 +5,17 @@ Wagner et al. 2020, Scientific Data 7:154, doi 10.1038/s41597-020-0495-6.
 
 import ast
 import os
-import shutil
 from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
+from ecglens.datasets.folders import link, refuse_overlap
+from ecglens.datasets.tables import finish, numbers, read_table, whole_numbers
 from ecglens.errors import DatasetError
 from ecglens.files import whole_folder
-from ecglens.labels import split_of
 
+VOCABULARY = "scp"
 DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
 TABLES = (DATABASE, STATEMENTS)
 RATES = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr")}  # Hz
@@ -44,17 +45,18 @@ def fetch(source: Path, folder: Path) -> int:
         If ``source`` is missing, empty or in another layout.
     """
     _check_layout(source)
+    refuse_overlap(source, folder)
     files = 0
     with whole_folder(folder) as part:
         for table in TABLES:
-            _link(source / table, part / table)
+            link(source / table, part / table)
         for records, _ in RATES.values():
             folders = sorted((source / records).glob("*/"))
             for inner in tqdm(folders, f"fetch {records}", unit="folder"):
                 (part / records / inner.name).mkdir(parents=True)
                 for file in os.scandir(inner):
                     if file.name.endswith((".hea", ".dat")):
-                        _link(Path(file.path), part / records / inner.name / file.name)
+                        link(Path(file.path), part / records / inner.name / file.name)
                         files += 1
     return files + len(TABLES)
 
@@ -71,14 +73,6 @@ def _check_layout(source: Path) -> None:
         raise DatasetError(source, "no record (*.hea)", layout, mend)
 
 
-def _link(source: Path, target: Path) -> None:
-    """Hard-link a file, or copy it where the two folders are on different disks."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def manifest(folder: Path) -> pd.DataFrame:
     """Return one row a record.
 
@@ -91,8 +85,9 @@ def manifest(folder: Path) -> pd.DataFrame:
     -------
     DataFrame
         ``record_id``, ``patient_id`` (int), ``fold`` (1-10), ``split``, ``age`` (years, 90 for
-        over 89), ``sex`` ("male", "female"), ``codes`` (list of SCP codes), and ``file_100``,
-        ``file_500``: the record's path in the folder, without extension.
+        over 89), ``sex`` ("male", "female"), ``codes`` (list of SCP codes), ``likelihoods`` (of
+        each code in percent, 0 where unknown), and ``file_100``, ``file_500``: the record's path in
+        the folder, without extension.
 
     Raises
     ------
@@ -101,8 +96,9 @@ def manifest(folder: Path) -> pd.DataFrame:
         ``scp_statements.csv``, a record is listed twice, or a patient is in two splits.
     """
     path = folder / DATABASE
-    table = _read_table(path)
-    known = set(_read_csv(folder / STATEMENTS, index_col=0).index)
+    table = read_table(path, [*_COLUMNS, *(column for _, column in RATES.values())])
+    _check_values(table, path)
+    known = set(read_table(folder / STATEMENTS, []).iloc[:, 0])
     codes = [
         _codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id, strict=True)
     ]
@@ -111,84 +107,50 @@ def manifest(folder: Path) -> pd.DataFrame:
         raise DatasetError(
             path, f"SCP codes {', '.join(unknown)}", f"codes that {STATEMENTS} lists"
         )
-    result = pd.DataFrame(
+    rows = pd.DataFrame(
         {
-            "record_id": table.ecg_id.astype("int64"),
-            "patient_id": table.patient_id.astype("int64"),
+            "record_id": whole_numbers(table, "ecg_id", path),
+            "patient_id": whole_numbers(table, "patient_id", path),
             "fold": table.strat_fold.astype("int64"),
-            "split": table.strat_fold.map(split_of),
             "age": table.age.where(table.age != _OVER_89, 90.0),
             "sex": table.sex.map({0: "male", 1: "female"}),
-            "codes": codes,
+            "codes": [list(likelihoods) for likelihoods in codes],
+            "likelihoods": [list(likelihoods.values()) for likelihoods in codes],
         }
     )
     for rate, (_, column) in RATES.items():
-        result[f"file_{rate}"] = table[column]
-    _check_patients(result, path)
-    return result
-
-
-def _read_csv(path: Path, **options) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, **options)
-    except FileNotFoundError:
-        raise DatasetError(path, "no such file", "a table of PTB-XL's layout") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DatasetError(path, f"a table that cannot be read ({error})", "a CSV file") from None
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    table = _read_csv(path)
-    columns = [*_COLUMNS, *(column for _, column in RATES.values())]
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise DatasetError(path, f"no column {', '.join(missing)}", f"{', '.join(columns)}")
-    if not len(table):
-        raise DatasetError(path, "no records", "one row a record")
-    _check_values(table, path)
-    return table
+        rows[f"file_{rate}"] = table[column]
+    return finish(rows, path)
 
 
 def _check_values(table: pd.DataFrame, path: Path) -> None:
     """Refuse a value that means nothing in its column; the first five are named."""
-    number = {c: pd.to_numeric(table[c], errors="coerce") for c in ("ecg_id", "patient_id", "age")}
+    number = {c: numbers(table[c]) for c in ("ecg_id", "patient_id", "age")}
     checks = [
         ("ecg_id", number["ecg_id"] % 1 == 0, "a whole number for each record"),
-        ("ecg_id", ~table.ecg_id.duplicated(), "each ecg_id once"),
         ("patient_id", number["patient_id"] % 1 == 0, "a whole number for each record"),
         ("strat_fold", table.strat_fold.isin(range(1, 11)), "1-10"),
         ("sex", table.sex.isin((0, 1)), "0 or 1"),
         ("age", number["age"].notna() | table.age.isna(), "years, or nothing"),
     ]
-    for _, column in RATES.values():
-        foreign = table[column].astype("string").str.contains(r"^/|(?:^|/)\.\.(?:/|$)", na=False)
-        checks.append((column, ~foreign.astype(bool), "a path inside the data set"))
     for column, right, expected in checks:
         if not right.all():
             wrong = table[column][~right].unique()[:5]
             raise DatasetError(path, f"{column} {', '.join(map(str, wrong))}", expected)
 
 
-def _codes(text: str, path: Path, ecg: int) -> list[str]:
-    """Return the codes of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
+def _codes(text: str, path: Path, ecg: int) -> dict[str, float]:
+    """Return the likelihood of each code of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
     try:
         codes = ast.literal_eval(str(text))
     except (ValueError, SyntaxError):
         codes = None
-    if not isinstance(codes, dict):
+    if not isinstance(codes, dict) or not all(map(_is_percent, codes.values())):
         raise DatasetError(
-            path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood"
+            path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood, 0-100"
         )
-    return [str(code) for code in codes]
+    return {str(code): float(likelihood) for code, likelihood in codes.items()}
 
 
-def _check_patients(table: pd.DataFrame, path: Path) -> None:
-    splits = table.groupby("patient_id").split.nunique()
-    torn = splits.index[splits > 1]
-    if len(torn):
-        raise DatasetError(
-            path,
-            f"patients in more than one split: {', '.join(map(str, torn[:5]))}",
-            "all records of a patient in one split",
-            "Otherwise the test would measure memory.",
-        )
+def _is_percent(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= 100

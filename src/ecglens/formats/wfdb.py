@@ -2,8 +2,9 @@
 
 Format 16 in one signal file, which is what PTB-XL, MIMIC-IV-ECG and most 12-lead sets use, is read
 here directly with numpy and every checksum verified: ``wfdb.rdrecord`` spends over thirty times as
-long on the header alone. Every other storage format is read by the ``wfdb`` package, and verified
-in the same way.
+long on the header alone. So are the MATLAB v4 files (.mat) of the PhysioNet/CinC challenges, which
+are the same numbers behind 24 bytes, "16+24". Every other storage format is read by the ``wfdb``
+package, and verified in the same way.
 
 Format: https://wfdb.io/spec/header-files.html
 """
@@ -19,12 +20,15 @@ from ecglens.record import MISSING, Record, lead_order, millivolts_per
 
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(\((?P<baseline>[+-]?\d+)\))?(/(?P<units>\S+))?$")
 _FORMAT = re.compile(r"(?P<number>\d+)(?P<layout>x\d+|:\d+)?(\+(?P<offset>\d+))?(?P<skew>:\d+)?$")
+_PLAIN = re.compile(r"16(x1)?(\+(?P<offset>\d{1,9}))?$")
 # File, format, gain, resolution, zero, first value, checksum, block size, lead name. The block size
 # may be left out: the wfdb package writes headers without it.
 _SIGNAL_LINE = re.compile(
     r"(\S+)\s+(\S+)\s+(\S+)\s+[+-]?\d+\s+([+-]?\d+)\s+[+-]?\d+\s+([+-]?\d+)\s+(?:\d+\s+)?(\S.*)$"
 )
 _MAX_HEADER = 1 << 20  # bytes; a 12-lead header is under 2 kB
+_MAX_LEAD_NAME = 12  # characters
+_WORD = re.compile(r"[^\W\d_]{4,}|\d{7,}")
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class _Header:
 
 
 def record_path(record: str | Path) -> Path:
-    """Return the header's path of a record given with or without ``.hea`` or ``.dat``."""
+    """Return the header's path of a record given with or without ``.hea``, ``.dat`` or ``.mat``."""
     path = Path(record)
-    if path.suffix in (".hea", ".dat"):
+    if path.suffix in (".hea", ".dat", ".mat"):
         path = path.with_suffix("")
     return path.parent / f"{path.name}.hea"
 
@@ -106,7 +110,7 @@ def _read_header(path: Path) -> _Header:
         samples = int(fields[3]) if len(fields) > 3 else None
     except (IndexError, ValueError):
         raise RecordError(
-            path, f"the record line {lines[0]!r}", "'NAME SIGNALS RATE SAMPLES'"
+            path, f"the record line {_shown(lines[0])!r}", "'NAME SIGNALS RATE SAMPLES'"
         ) from None
     if "/" in name:
         raise RecordError(
@@ -123,16 +127,70 @@ def _read_header(path: Path) -> _Header:
         raise RecordError(
             path, f"a rate of {rate} Hz and {samples} samples", "a rate and a length above zero"
         )
-    return _Header(path, rate, samples, [_parse_channel(line, path) for line in lines[1:]])
+    channels = [_parse_channel(line, path) for line in lines[1:]]
+    _refuse_odd_channels(channels, path)
+    return _Header(path, rate, samples, channels)
+
+
+def _refuse_odd_channels(channels: list[_Channel], path: Path) -> None:
+    """Refuse leads of one file in two storage formats, and what is too long for a lead's name.
+
+    The package would read them all in the first format. A long name is what is left where a line
+    end is lost, and a comment, which may name the patient, follows.
+    """
+    of_file: dict[str, str] = {}
+    for channel in channels:
+        if len(channel.lead) > _MAX_LEAD_NAME:
+            found = f"a lead name of {len(channel.lead)} characters in a signal line"
+            raise RecordError(path, found, f"one of up to {_MAX_LEAD_NAME}, such as aVR")
+        match = _FORMAT.match(channel.format)
+        number = match["number"] if match else channel.format
+        if of_file.setdefault(channel.file, number) != number:
+            found = f"lead {channel.lead} in another format than the lead before in its file"
+            raise RecordError(path, found, "one storage format in each signal file")
+
+
+def comments(record: str | Path) -> dict[str, str]:
+    """Return what a header's comments say of the record, such as ``{"age": "57", "sex": "Male"}``.
+
+    Parameters
+    ----------
+    record : str or Path
+        The record, with or without ``.hea``.
+
+    Returns
+    -------
+    dict
+        The text after the colon by the word before it, in lower case; the first where a word
+        comes twice. They may name the patient: nothing of them goes into a :class:`Record`.
+
+    Raises
+    ------
+    RecordError
+        If the header is missing, too long, or no text.
+    """
+    said = {}
+    for line in _header_text(record_path(record)).splitlines():
+        name, colon, value = line.strip().partition(":")
+        if colon and name.startswith("#"):
+            # "# Age: 57" in the CinC challenges' headers, "#<age>: 57" in LUDB's.
+            said.setdefault(name.strip("#<> \t").lower(), value.strip())
+    return said
 
 
 def _header_lines(path: Path) -> list[str]:
     """Return the header's lines without comments."""
+    lines = (line.strip() for line in _header_text(path).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _header_text(path: Path) -> str:
+    """Return a header that must be there, of bounded size, and text."""
     try:
         size = path.stat().st_size
         if size > _MAX_HEADER:
             raise RecordError(path, f"a header of {size} bytes", "a WFDB text header under 1 MiB")
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         folder = path.parent / path.name.removesuffix(".hea")
         if folder.is_dir():
@@ -145,8 +203,15 @@ def _header_lines(path: Path) -> list[str]:
         raise RecordError(path, error.strerror, "a WFDB header that can be read") from None
     except UnicodeDecodeError:
         raise RecordError(path, "bytes that are not text", "a WFDB text header") from None
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _shown(text: str) -> str:
+    """Return a part of a header for a message, with words and long numbers left out.
+
+    In a damaged header a comment may have become part of a line, and comments name the patient.
+    """
+    words = text.split()
+    return " ".join("…" if _WORD.search(w) and not set(w) & set("./") else w for w in words)
 
 
 def _parse_channel(line: str, path: Path) -> _Channel:
@@ -155,14 +220,14 @@ def _parse_channel(line: str, path: Path) -> _Channel:
     if not match:
         raise RecordError(
             path,
-            f"the signal line {line!r}",
+            f"the signal line {_shown(line)!r}",
             "file, format, gain, resolution, zero, first value, checksum, block size and lead name",
         )
     file, storage, gain_field, zero, checksum, lead = match.groups()
     if Path(file).name != file or file in ("..", "."):
         raise RecordError(
             path,
-            f"the signal file {file!r}",
+            f"the signal file {_shown(file)!r}",
             "a file name in the header's own folder",
             "A header that points elsewhere is not read.",
         )
@@ -172,12 +237,14 @@ def _parse_channel(line: str, path: Path) -> _Channel:
         baseline = int(match["baseline"] or zero)
     except (TypeError, ValueError):
         raise RecordError(
-            path, f"the gain {gain_field!r} of lead {lead}", "such as 1000.0(0)/mV"
+            path,
+            f"the gain {_shown(gain_field)!r} of lead {_shown(lead)}",
+            "such as 1000.0(0)/mV",
         ) from None
     if not (np.isfinite(gain) and gain > 0):
         raise RecordError(
             path,
-            f"a gain of {gain_field!r} for lead {lead}",
+            f"a gain of {_shown(gain_field)!r} for lead {_shown(lead)}",
             "counts per unit above zero",
             "An uncalibrated record has no millivolts.",
         )
@@ -187,11 +254,11 @@ def _parse_channel(line: str, path: Path) -> _Channel:
 
 
 def _is_plain(header: _Header) -> bool:
-    """Whether all leads stand interleaved, as format 16, in one file without an offset."""
+    """Whether all leads stand interleaved in one file, as format 16, perhaps behind some bytes."""
     return (
         bool(header.channels)
-        and {c.format for c in header.channels} == {"16"}
-        and len({c.file for c in header.channels}) == 1
+        and len({(c.file, c.format) for c in header.channels}) == 1
+        and _PLAIN.match(header.channels[0].format) is not None
     )
 
 
@@ -199,19 +266,21 @@ def _read_format_16(header: _Header) -> np.ndarray:
     """Return int16 counts (samples, leads) of a plain format-16 file."""
     leads = len(header.channels)
     path = header.path.with_name(header.channels[0].file)
-    found = _signal_bytes(path, header)
+    offset = int(_PLAIN.match(header.channels[0].format)["offset"] or 0)
+    found = _signal_bytes(path, header) - offset
     samples = header.samples if header.samples is not None else found // (2 * leads)
     expected = samples * leads * 2
     if found != expected or samples < 1:
         what = "truncated: " if found < expected else ""
+        behind = f" behind the first {offset}" if offset else ""
         raise RecordError(
             path,
-            f"{what}{found} bytes",
+            f"{what}{max(found, 0)} bytes{behind}",
             f"{expected} bytes for {leads} leads of {samples} samples",
             "Fetch the record again.",
         )
     try:
-        return np.fromfile(path, dtype="<i2").reshape(samples, leads)
+        return np.fromfile(path, dtype="<i2", offset=offset).reshape(samples, leads)
     except OSError as error:
         raise RecordError(path, error.strerror, "a signal file that can be read") from None
 
@@ -223,14 +292,16 @@ def _read_by_package(header: _Header) -> np.ndarray:
 
     try:
         record = wfdb.rdrecord(str(header.path.with_suffix("")), physical=False)
-    # The package raises whatever its parsing runs into; each is this record's fault.
+    # The package raises whatever its parsing runs into; each is this record's fault. Its text may
+    # quote a comment.
     except Exception as error:
-        storage = ", ".join(sorted({c.format for c in header.channels}))
+        formats = sorted({c.format for c in header.channels})
+        storage = ", ".join(f if _FORMAT.match(f) else _shown(f) for f in formats)
         raise RecordError(
             header.path,
-            f"signals that the wfdb package cannot read ({type(error).__name__}: {error})",
+            f"signals that the wfdb package cannot read ({type(error).__name__})",
             f"signal files in WFDB format {storage}",
-        ) from error
+        ) from None
     if record.d_signal is None:
         raise RecordError(
             header.path, "more than one rate among the leads", "one rate for the twelve leads"

@@ -1,5 +1,7 @@
 """The registered model, as MLflow loads it: from this code and the ONNX file, without pickle."""
 
+import warnings
+
 import mlflow
 import numpy as np
 from mlflow.exceptions import MlflowException
@@ -7,6 +9,9 @@ from mlflow.exceptions import MlflowException
 from ecglens.errors import ECGLensError, RecordError
 from ecglens.inference import OUTPUTS, WARNING_SIMULATED, Predictor
 from ecglens.record import Record
+
+# MLflow asks for type hints, with which it would convert the arrays to lists.
+warnings.filterwarnings("ignore", message=".*Add type hints", category=UserWarning)
 
 
 class ServedModel(mlflow.pyfunc.PythonModel):

@@ -1,0 +1,155 @@
+"""Exchanged limb electrodes on PTB-XL: fit the weights, choose the limits, report on fold 10.
+
+    python benchmarks/electrode_reversal.py PTB-XL-FOLDER [LUDB-FOLDER]
+
+Weights are fitted on folds 1-8 and limits chosen on folds 1-9, for the rates of false alarms below;
+both are printed beside what src/ecglens has. Fold 10, and LUDB as data of another house, are then
+reported with what src/ecglens has. An exchange is made on the real record's signals, and measured
+anew from the start.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from ecglens.datasets import ptb_xl
+from ecglens.formats import wfdb
+from ecglens.quality import LIMITS, electrodes, flags_of, measures
+
+FALSE_ALARMS, SILENT_FALSE_ALARMS = 0.005, 0.0005  # of each kind, on folds 1-9
+PENALTY = 1e-3  # on the squares of the weights
+BATCH = 256  # records
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    manifest = ptb_xl.manifest(folder)
+    learning, test = manifest[manifest.fold < 10], manifest[manifest.fold == 10]
+    found, silence = measured(folder, learning.file_100)
+    weights = fit(found[(learning.fold < 9).to_numpy()])
+    print("weights, folds 1-8:\n" + np.array2string(weights.round(2), separator=", "))
+    print(f"largest difference from src/ecglens: {abs(weights - electrodes.WEIGHTS).max():.3f}")
+    print_limits(electrodes.scores_of(found), silence)
+
+    report(folder, test.file_100, 100, "PTB-XL fold 10 at 100 Hz", test.codes)
+    there = [name for name in test.file_500 if (folder / f"{name}.hea").is_file()]
+    report(folder, there, 500, f"PTB-XL fold 10 at 500 Hz, {len(there)} records")
+    if len(sys.argv) > 2:
+        ludb = Path(sys.argv[2])
+        names = [f"data/{path.stem}" for path in sorted((ludb / "data").glob("*.hea"))]
+        report(ludb, names, 500, f"LUDB at 500 Hz, {len(names)} records")
+
+
+def read(folder: Path, names: Iterable[str], what: str) -> Iterator[np.ndarray]:
+    """Yield signals (records, samples, 12) in mV, some records at a time."""
+    names = list(names)
+    with tqdm(total=len(names), desc=what, unit="record") as bar:
+        for start in range(0, len(names), BATCH):
+            part = names[start : start + BATCH]
+            yield np.stack([wfdb.read(folder / name).signal for name in part])
+            bar.update(len(part))
+
+
+def measured(folder: Path, names: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlations (records, 3, 6) and the silence (records, 3) of leads I, II, III."""
+    found, silence = [], []
+    for signals in read(folder, names, "folds 1-9"):
+        beats = electrodes.average_beats(*electrodes.grid(signals, 100))
+        found.append(electrodes.correlations(beats))
+        silence.append(electrodes.silence(beats))
+    return np.concatenate(found), np.concatenate(silence)
+
+
+def fit(found: np.ndarray) -> np.ndarray:
+    """Fit a conditional logit: of a record's six arrangements, the one recorded is right."""
+    found = found[np.isfinite(found).all(axis=(1, 2))]
+    put_back = [found]
+    for exchange in electrodes.ARRANGEMENTS:
+        other = np.empty_like(found)
+        for lead, (true, sign) in enumerate(electrodes.recorded_as(exchange)):
+            other[:, true] = sign * found[:, lead]
+        put_back.append(other)
+    table = np.stack(put_back, axis=1).reshape(len(found), 6, -1).astype(float)
+
+    def loss(weights):
+        score = table @ weights
+        share = np.exp(score - score.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        slope = np.einsum("ra,raw->w", share, table) - table[:, 0].sum(axis=0)
+        value = -np.log(share[:, 0]).mean() + PENALTY / 2 * weights @ weights
+        return value, slope / len(table) + PENALTY * weights
+
+    return minimize(loss, np.zeros(table.shape[2]), jac=True).x.reshape(found.shape[1:])
+
+
+def print_limits(scores: np.ndarray, silence: np.ndarray) -> None:
+    print(f"limits, folds 1-9 ({FALSE_ALARMS:.2%} false alarms), and those of src/ecglens:")
+    for exchange, values in zip(electrodes.ARRANGEMENTS, scores.T, strict=True):
+        limit = np.nanquantile(values, 1 - FALSE_ALARMS)
+        print(f"  {exchange:<12}{limit:7.2f}{LIMITS[f'reversal_{exchange}'].value:7.2f}")
+    print(f"share of the largest limb lead ({SILENT_FALSE_ALARMS:.2%} false alarms):")
+    for lead, values in zip(electrodes.SILENT, silence.T, strict=True):
+        limit = np.nanquantile(values, SILENT_FALSE_ALARMS)
+        print(f"  lead {lead:<7}{limit:7.3f}{LIMITS[f'silent_{lead}'].value:7.3f}")
+
+
+def report(
+    folder: Path, names: Iterable[str], rate: float, title: str, codes: pd.Series | None = None
+) -> None:
+    """Print AUROC, sensitivity and false alarms of each exchange, made on every record."""
+    everything = {**electrodes.ARRANGEMENTS, **electrodes.RIGHT_LEG}
+    rows = {exchange: [] for exchange in ("", *everything)}
+    for signals in read(folder, names, title):
+        for exchange, found in rows.items():
+            made = electrodes.rearranged(signals, exchange) if exchange else signals
+            found.append(measures(made, rate))
+    rows = {exchange: np.concatenate(found) for exchange, found in rows.items()}
+    kinds = {exchange: [limb_kinds(f) for f in flags_of(v)] for exchange, v in rows.items()}
+
+    print(f"\n{title}\n{'':<14}{'AUROC':>8}{'found':>8}{'named':>8}{'false alarms':>14}")
+    for exchange in everything:
+        field = field_of(exchange)
+        values = [np.nan_to_num(rows[e][field]) for e in ("", exchange)]
+        if field.startswith("silent_"):
+            values = [-v for v in values]
+        auroc = roc_auc_score(np.repeat([0, 1], len(rows[""])), np.concatenate(values))
+        found = np.mean([bool(k) for k in kinds[exchange]])
+        named = np.mean([field in k for k in kinds[exchange]])
+        alarms = np.mean([field in k for k in kinds[""]])
+        print(f"{exchange:<14}{auroc:>8.4f}{found:>8.1%}{named:>8.1%}{alarms:>14.2%}")
+    print(
+        f"records as published with any of these flags: {np.mean([bool(k) for k in kinds['']]):.2%}"
+    )
+    if codes is not None:
+        print_confounders([bool(k) for k in kinds[""]], codes)
+
+
+def limb_kinds(flags: list) -> list[str]:
+    return [f.kind for f in flags if f.kind.startswith(("reversal_", "silent_"))]
+
+
+def field_of(exchange: str) -> str:
+    """Return the measure that should find an exchange."""
+    silent = {meaning: lead for lead, meaning in electrodes.SILENT.items()}
+    return f"silent_{silent[exchange]}" if exchange in silent else f"reversal_{exchange}"
+
+
+def print_confounders(alarmed: list[bool], codes: pd.Series) -> None:
+    """Print the SCP codes that are most over-represented among the false alarms."""
+    alarmed = np.array(alarmed)
+    all_codes = Counter(code for row in codes for code in row)
+    among = Counter(code for row in codes[alarmed] for code in row)
+    rates = {c: among[c] / n for c, n in all_codes.items() if n >= 10 and among[c] >= 2}
+    worst = sorted(rates, key=rates.get, reverse=True)[:10]
+    shown = ", ".join(f"{c} {rates[c]:.0%} of {all_codes[c]}" for c in worst)
+    print(f"codes most often with a false alarm: {shown}")
+
+
+main()

@@ -1,0 +1,24 @@
+"""What is wrong with a signal: measures of many records at once, flags, policies.
+
+Nothing here changes a signal, except where :func:`apply_policy` is asked to. How well the flags do
+on PTB-XL is printed by benchmarks/quality.py and benchmarks/electrode_reversal.py; where each limit
+comes from stands beside it in :mod:`ecglens.quality.flags`. numpy alone, because every prediction
+carries its record's flags.
+"""
+
+from ecglens.quality.flags import LIMITS, Flag, Limit, assess, flags_of
+from ecglens.quality.measurement import MEASURES, measures
+from ecglens.quality.policy import UNUSABLE, Policy, apply_policy
+
+__all__ = [
+    "LIMITS",
+    "MEASURES",
+    "UNUSABLE",
+    "Flag",
+    "Limit",
+    "Policy",
+    "apply_policy",
+    "assess",
+    "flags_of",
+    "measures",
+]

@@ -1,0 +1,50 @@
+"""Records of which data sets are built, and the real LUDB."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecglens.formats import wfdb
+
+DEVELOPMENT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def recordings(simulated_set):
+    """Six simulated records at 500 Hz."""
+    headers = sorted(simulated_set.glob("records500/*/*.hea"))[:6]
+    return [wfdb.read(header) for header in headers]
+
+
+@pytest.fixture(scope="session")
+def real_recordings(ptb_xl):
+    """Six records of PTB-XL, at 500 Hz: resampled where only 100 Hz is there."""
+    headers = sorted(ptb_xl.glob("records500/*/*.hea"))[:6]
+    headers = headers or sorted(ptb_xl.glob("records100/*/*.hea"))[:6]
+    return [wfdb.read(header).resampled(500) for header in headers]
+
+
+@pytest.fixture(params=["simulated", "PTB-XL"])
+def signals(request):
+    """Six records at 500 Hz, simulated and real."""
+    name = {"simulated": "recordings", "PTB-XL": "real_recordings"}[request.param]
+    return request.getfixturevalue(name)
+
+
+@pytest.fixture(scope="session")
+def ludb_folder(tmp_path_factory) -> Path:
+    """LUDB as published: the folder that ECGLENS_LUDB names, or a copy beside the checkout."""
+    named = os.environ.get("ECGLENS_LUDB")
+    if named:
+        assert (Path(named) / "ludb.csv").is_file(), f"ECGLENS_LUDB={named}"
+        return Path(named)
+    unpack = DEVELOPMENT_DATA / "unpack.py"
+    if not unpack.is_file():
+        pytest.skip("needs LUDB: name its folder in the environment variable ECGLENS_LUDB")
+    folder = tmp_path_factory.mktemp("published")
+    command = [sys.executable, unpack, folder, "--only", "ludb"]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / "ludb"
