@@ -76,7 +76,10 @@ def test_leftward_activation_is_upright_in_the_left_leads_and_downward_activatio
 
 def test_a_wave_peaks_where_it_should_and_falls_as_a_gaussian():
     course = sum_of_waves([wave(2.0, 2.0, 0.05, 0.1)])[:, 0]
-    at = lambda seconds: course[round(seconds * SAMPLING_FREQUENCY)]  # noqa: E731
+
+    def at(seconds):
+        return course[round(seconds * SAMPLING_FREQUENCY)]
+
     assert course.argmax() == 2 * SAMPLING_FREQUENCY and at(2.0) == pytest.approx(1)
     assert at(1.95) == pytest.approx(np.exp(-0.5)) and at(2.1) == pytest.approx(np.exp(-0.5))
     assert at(1.7) == 0 and at(2.5) == 0
