@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 
 from ecglens.datasets import simulated
 from ecglens.formats import wfdb
@@ -18,6 +19,11 @@ from ecglens.labels import Task
 from ecglens.record import LEADS
 from ecglens.splits import Split
 from ecglens.store import Store
+
+# A busy machine is no failure. In CI hypothesis chooses such a profile by itself.
+settings.register_profile("local", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("local")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DEVELOPMENT_DATA = REPOSITORY.parent / "shared" / "data"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -556,8 +555,6 @@ def test_a_wait_for_a_server_can_be_interrupted(server, tmp_path):
     server.faults["*"].extend([Fault(status=503, headers=(("Retry-After", "30"),))] * 5)
     with Server(Patience(longest_wait=30.0)) as connected:
         threading.Timer(0.3, connected.stop.set).start()
-        start = time.monotonic()
         with pytest.raises(Exception) as raised:
             connected.download(server.address + SITE + "ludb.csv", tmp_path / "part")
         assert type(raised.value).__name__ == "CancelledError"
-        assert time.monotonic() - start < 5
