@@ -86,7 +86,7 @@ def auroc(truth: np.ndarray, logit: np.ndarray) -> float:
 
 def main() -> None:
     source = Path(sys.argv[1])
-    records = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
+    records = int(sys.argv[2]) if len(sys.argv) > 2 else 5000
     labels = sys.argv[3] if len(sys.argv) > 3 else "all"
     epochs = int(sys.argv[4]) if len(sys.argv) > 4 else 16
     counts, codes, folds = simulate(records, labels)

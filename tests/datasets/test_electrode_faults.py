@@ -139,6 +139,7 @@ def test_a_drifting_arm_drives_its_leads_to_either_side():
     late = {lead: np.median(values[1000:]) for lead, values in after.items()}
     assert late["I"] == late["II"] == -5000 and late["aVR"] == 5000
     assert abs(late["III"]) < 500 and abs(late["V4"]) < 500
+    assert (after["I"] == -5000).all()  # from the first sample on
 
 
 def test_each_limb_electrode_is_in_five_leads_and_each_chest_electrode_in_one():

@@ -179,7 +179,9 @@ def _saturated(
     microvolts: np.ndarray, fault: Fault, time: np.ndarray, during: np.ndarray
 ) -> np.ndarray:
     """Let an electrode's offset run beyond the amplifier's limit, where its leads stand still."""
-    drift = 2.6 * fault.limit * np.clip((time - fault.start_s) / 0.4, 0, 1)[during, None]
+    ramp = (time[during] - fault.start_s) / 0.4  # s; done already where the record begins with it
+    ramp = np.clip(ramp, 0, 1) if fault.start_s > 0 else np.ones(len(ramp))
+    drift = 2.6 * fault.limit * ramp[:, None]
     electrode = fault.electrodes[0]
     rows = np.ix_(during, [LEADS.index(lead) for lead in LEADS_WITH[electrode]])
     share = ALL_OF_ELECTRODES[rows[1][0], ELECTRODES.index(electrode)]
