@@ -335,3 +335,13 @@ def test_the_longest_statement_is_read_in_a_moment(piece):
     start = process_time()
     tables().reader.read(text)
     assert process_time() - start < 1
+
+
+def test_a_task_may_join_others_with_each_label_once():
+    joined = tables().tasks["ptb_xl"]
+    assert [part.name for part in joined.joins] == [
+        "all", "diagnostic", "subclass", "superclass", "form", "rhythm",
+    ]  # fmt: skip
+    assert len(joined.labels) == len(set(joined.labels)) == 82
+    assert set(joined.labels) == {label for part in joined.joins for label in part.labels}
+    assert set(joined.population) == set(joined.labels)

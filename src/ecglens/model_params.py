@@ -122,6 +122,23 @@ class InceptionParams(ConditioningParams):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AdditiveLeadsParams(ConditioningParams):
+    """:mod:`ecglens.models.additive_leads`."""
+
+    filters: tuple[int, ...] = at_least(1)
+    kernels: tuple[int, ...] = at_least(1)
+    dropout: float = within(0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdditiveResNetParams(AdditiveLeadsParams):
+    """:mod:`ecglens.models.additive_resnet`."""
+
+    blocks: int = at_least(0)
+    kernel: int = at_least(1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelParams:
     """Options of each model of the table, under the model's name."""
 
@@ -136,3 +153,5 @@ class ModelParams:
     cnn2d_gradcam: LeadImageParams
     xresnet1d101: XResNetParams
     inception1d: InceptionParams
+    additive_resnet: AdditiveResNetParams
+    additive_leads: AdditiveLeadsParams

@@ -171,6 +171,8 @@ def log_evaluation(validation: dict, test: dict, test_openings: int) -> None:
     mlflow.log_metric("test_openings", test_openings)
     for split, figures in (("validation", validation), ("test", test)):
         mlflow.log_metrics({f"{split}_macro_{m}": v for m, v in figures["macro"].items()})
+        for name, row in figures.get("tasks", {}).items():
+            mlflow.log_metric(f"{split}_macro_auroc_{name}", row["auroc"])
         for label, row in figures["labels"].items():
             mlflow.log_metrics({f"{split}_{m}_{label}": float(v) for m, v in row.items()})
 

@@ -37,11 +37,15 @@ class Task:
         One output each. A task of one label is binary.
     population : tuple of str
         A record must carry one of these labels to take part; empty where all take part.
+    joins : tuple of Task
+        Tasks whose labels these are, each once: one model answers them all, and each is measured
+        in its own population besides.
     """
 
     name: str
     labels: tuple[str, ...]
     population: tuple[str, ...] = ()
+    joins: tuple["Task", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,9 @@ class Tables:
         self.names = list(self.labels)
         self.column = {name: k for k, name in enumerate(self.names)}
         self.parts = self._closure()
-        self.tasks = {name: self._task(name, entry) for name, entry in content["tasks"].items()}
+        self.tasks: dict[str, Task] = {}
+        for name, entry in content["tasks"].items():  # one by one: a task may join those before it
+            self.tasks[name] = self._task(name, entry)
         patterns = {name: label.mimic for name, label in self.labels.items()}
         self.reader = StatementReader(patterns, content["cues"], content["words"], source)
 
@@ -266,6 +272,8 @@ class Tables:
 
     def _task(self, name: str, entry: dict) -> Task:
         where = f"{self.source}: tasks: {name}"
+        if isinstance(entry, dict) and "joins" in entry:
+            return self._joined(name, entry, where)
         _check_keys(entry, ["about", "labels", "groups", "population"], where)
         groups = {group for label in self.labels.values() for group in label.groups}
         for group in entry.get("groups", ()):
@@ -284,6 +292,23 @@ class Tables:
                 where, f"the labels {', '.join(labels) or 'none'}", "labels, each once"
             )
         return Task(name, labels, population)
+
+    def _joined(self, name: str, entry: dict, where: str) -> Task:
+        _check_keys(entry, ["about", "joins"], where)
+        for other in entry["joins"]:
+            if other not in self.tasks:
+                mend = did_you_mean(other, self.tasks)
+                raise LabelError(where, f"no task {other!r}", "a task that stands before it", mend)
+        parts = tuple(self.tasks[other] for other in entry["joins"])
+        labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+        for part in parts:
+            # Who takes part is then told by the joined task's own labels.
+            if not set(part.population) <= set(labels):
+                found = f"{part.name}, whose population has other labels than the joined tasks"
+                raise LabelError(where, found, "tasks whose populations are among their labels")
+        population = tuple(dict.fromkeys(label for part in parts for label in part.population))
+        everyone = any(not part.population for part in parts)
+        return Task(name, labels, () if everyone else population, parts)
 
 
 def _check_keys(entry: object, known: Sequence[str], where: str) -> None:

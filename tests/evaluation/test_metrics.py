@@ -8,12 +8,14 @@ from sklearn import metrics as sklearn_metrics
 
 from ecglens.evaluation.metrics import (
     RULES,
+    auroc_by_task,
     choose_threshold,
     choose_thresholds,
     macro_auroc,
     report,
     roc,
 )
+from ecglens.vocabulary import Task
 
 TRUTH = np.array([0, 0, 1, 0, 1, 1], np.float32)
 PROBABILITY = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.9], np.float32)
@@ -178,3 +180,19 @@ def test_the_roc_runs_from_nothing_found_to_everything_found_and_encloses_the_au
     assert (false_positive_rate[0], sensitivity[0]) == (0, 0)
     assert (false_positive_rate[-1], sensitivity[-1]) == (1, 1)
     assert np.trapezoid(sensitivity, false_positive_rate) == pytest.approx(8 / 9)
+
+
+def test_a_task_that_joins_others_is_measured_among_the_records_of_each():
+    left, right = Task("left", ("a", "b"), ("a", "b")), Task("right", ("b", "c"))
+    joined = Task("both", ("a", "b", "c"), (), (left, right))
+    truth = np.array([[1, 0, 0], [0, 1, 1], [1, 1, 0], [0, 0, 1]])
+    probability = np.array([[0.9, 0.1, 0.2], [0.1, 0.8, 0.9], [0.7, 0.2, 0.3], [0.8, 0.5, 0.1]])
+    by_task = auroc_by_task(truth, probability, joined)
+    # Left is asked of the first three records, which carry a or b: all pairs in order, so 1.
+    assert by_task["left"] == {"records": 3, "auroc": 1.0}
+    # Right of all four: 3 of b's 4 pairs are in order, and 2 of c's 4.
+    assert by_task["right"] == {"records": 4, "auroc": (3 / 4 + 2 / 4) / 2}
+
+
+def test_a_task_that_joins_none_has_nothing_to_add():
+    assert auroc_by_task(np.eye(2), np.eye(2), Task("plain", ("a", "b"))) == {}

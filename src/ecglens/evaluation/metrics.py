@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from ecglens.vocabulary import Task
+
 RULES = ("youden", "accuracy", "f1")
 
 
@@ -66,6 +68,31 @@ def macro_auroc(truth: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean over labels of the AUROC; arrays are (records, labels)."""
     pairs = zip(truth.T, probability.T, strict=True)
     return float(np.mean([roc_auc_score(t, p) for t, p in pairs]))
+
+
+def auroc_by_task(truth: np.ndarray, probability: np.ndarray, task: Task) -> dict[str, dict]:
+    """Return macro AUROC of each task that a task joins, among that task's own records.
+
+    Parameters
+    ----------
+    truth, probability : ndarray, shape (records, labels)
+        Of the joined task.
+
+    Returns
+    -------
+    dict of str to dict
+        ``records`` and ``auroc`` of each; empty for a task that joins none.
+    """
+    place = {label: k for k, label in enumerate(task.labels)}
+    results = {}
+    for part in task.joins:
+        columns = [place[label] for label in part.labels]
+        population = [place[label] for label in part.population]
+        rows = truth[:, population].any(axis=1) if population else slice(None)
+        own = truth[rows][:, columns]
+        auroc = macro_auroc(own, probability[rows][:, columns])
+        results[part.name] = {"records": len(own), "auroc": auroc}
+    return results
 
 
 def report(

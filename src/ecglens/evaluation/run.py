@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ecglens.evaluation.metrics import choose_thresholds, report, roc
+from ecglens.evaluation.metrics import auroc_by_task, choose_thresholds, report, roc
 from ecglens.labels import Task
 from ecglens.plots.curves import draw_roc
 from ecglens.plots.explained import draw_explained
@@ -52,12 +52,12 @@ def evaluate(
     on_validation = predict_probability(model, store, validation)
     thresholds = choose_thresholds(validation.truth, on_validation, rule)
     on_test = predict_probability(model, store, test)
-    return Evaluation(
-        thresholds,
-        report(validation.truth, on_validation, task.labels, thresholds),
-        report(test.truth, on_test, task.labels, thresholds),
-        on_test,
-    )
+    reports = [
+        report(split.truth, probability, task.labels, thresholds)
+        | ({"tasks": auroc_by_task(split.truth, probability, task)} if task.joins else {})
+        for split, probability in ((validation, on_validation), (test, on_test))
+    ]
+    return Evaluation(thresholds, *reports, on_test)
 
 
 def predict_probability(

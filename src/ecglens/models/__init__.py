@@ -17,6 +17,8 @@ import keras
 
 from ecglens.errors import ModelError, ParameterError, did_you_mean
 from ecglens.models import (
+    additive_leads,
+    additive_resnet,
     cnn,
     cnn2d_gradcam,
     ecg_imn,
@@ -57,6 +59,8 @@ MODELS: dict[str, Architecture] = {
     "resnet": Architecture(resnet.build),
     "cnn2d_gradcam": Architecture(cnn2d_gradcam.build),
     "xresnet1d101": Architecture(xresnet1d101.build, additive=False),
+    "additive_resnet": Architecture(additive_resnet.build),
+    "additive_leads": Architecture(additive_leads.build),
     "inception1d": Architecture(inception1d.build, additive=False),
 }
 

@@ -26,6 +26,8 @@ class AdditiveHead(keras.layers.Layer):
         Length of the network's input, to which the attribution is spread.
     positional : bool
         Weights of each step's own: a dense layer on the flattened features, in place of pooling.
+    by_lead : bool
+        Weights of each lead's own, for a network that keeps the leads apart.
     initializer : str
         Of the weights, a name that Keras knows.
 
@@ -37,18 +39,21 @@ class AdditiveHead(keras.layers.Layer):
 
     def __init__(
         self, labels: int, samples: int, *, positional: bool = False,
-        initializer: str = "glorot_uniform", **kwargs,
+        by_lead: bool = False, initializer: str = "glorot_uniform", **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.labels, self.samples, self.positional = labels, samples, positional
-        self.initializer = initializer
+        self.by_lead, self.initializer = by_lead, initializer
 
     def build(self, input_shape) -> None:
         _, steps, *leads, features = input_shape
         if self.positional and leads:
             raise ValueError("a positional head takes features of shape (batch, steps, features)")
+        if self.by_lead and not leads:
+            raise ValueError("a head by lead takes features of shape (batch, steps, 12, features)")
         # The initial size of a flattened layer's weights goes by all of its inputs.
         shape = (steps * features if self.positional else features, self.labels)
+        shape = (*leads, *shape) if self.by_lead else shape
         self.kernel = self.add_weight(shape=shape, initializer=self.initializer, name="kernel")
         self.bias = self.add_weight(shape=(self.labels,), initializer="zeros", name="bias")
         self.spread = Spread.linear(steps, self.samples)
@@ -72,6 +77,11 @@ class AdditiveHead(keras.layers.Layer):
             kernel = ops.reshape(self.kernel, (steps, width, self.labels))
             by_step = ops.matmul(ops.transpose(features, (1, 0, 2)), kernel)
             return ops.transpose(by_step, (1, 0, 2))
+        if self.by_lead:
+            by_lead = ops.matmul(
+                ops.transpose(features, (0, 2, 1, 3)), self.kernel[None] / (steps * leads[0])
+            )
+            return ops.transpose(by_lead, (0, 2, 1, 3))
         # A batch of one for the kernel keeps this a single product in the exported graph.
         kernel = self.kernel / (steps * leads[0] if leads else steps)
         return ops.matmul(features, kernel[None, None] if leads else kernel[None])
@@ -87,7 +97,9 @@ class AdditiveHead(keras.layers.Layer):
 
     def get_config(self):
         own = {"labels": self.labels, "samples": self.samples, "positional": self.positional}
-        return {**super().get_config(), **own, "initializer": self.initializer}
+        return {
+            **super().get_config(), **own, "by_lead": self.by_lead, "initializer": self.initializer
+        }  # fmt: skip
 
 
 def additive_outputs(logit, bias, attribution) -> dict:
