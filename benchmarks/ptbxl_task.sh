@@ -1,24 +1,26 @@
 #!/usr/bin/env bash
-# One task on PTB-XL at 100 Hz, from training to the gate, in a fresh clone. Keeps the small results:
-# bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [dvc exp run options: -S ...]
+# One task on PTB-XL at 100 Hz, from training to the gate, in a fresh clone. Keeps the small results
+# in benchmarks/results/NAME, by default of the task's name:
+# [MODEL=signal_cam] [NAME=...] bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [-S dvc parameters]
 source "$(dirname "$0")/lib.sh"
 source=$(realpath "$1")
 task=$2
+model=${MODEL:-signal_cam}
 shift 2
-results="$root/benchmarks/results/$task"
+results="$root/benchmarks/results/${NAME:-$task}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fresh_clone "$folder/clone"
-data=(-S dataset=ptb-xl -S "ptb_xl.folder=$source" -S "tasks=[$task]")
+data=(-S dataset=ptb-xl -S "ptb_xl.folder=$source" -S "tasks=[$task]" -S "models=[$model]")
 timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
-timed train dvc repro "train@$task-signal_cam"
+timed train dvc repro "train@$task-$model"
 timed evaluate-export-promote dvc repro
 mkdir -p "$results"
-cp "reports/$task/signal_cam"/{evaluation/metrics.json,parity.json,promotion.json} "$results"
-cp "models/$task/signal_cam/trained"/{history.csv,run.json} "$results"
+cp "reports/$task/$model"/{evaluation/metrics.json,parity.json,promotion.json} "$results"
+cp "models/$task/$model/trained"/{history.csv,run.json} "$results"
 {
   date -u +"%Y-%m-%d %H:%M UTC, $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2)"
   cat timings.txt
   grep -E 'test macro|promoted|kept' evaluate-export-promote.log
 } | tee "$results/log.txt"
-[ -z "${KEEP:-}" ] || cp -r "models/$task/signal_cam" data/ptb-xl/signals "$KEEP"
+[ -z "${KEEP:-}" ] || cp -r "models/$task/$model" data/ptb-xl/signals "$KEEP"
