@@ -211,7 +211,7 @@ def _check_labels(labels: list[str], predictor) -> None:
 
 
 def table(prediction) -> str:
-    """Return a prediction as text: for each label attribution + bias = logit, or the logit alone."""
+    """Return a prediction as text: each label's attribution + bias = logit, or the logit alone."""
     card = prediction.card
     record = prediction.record
     sums = f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}" if card.additive else f"{'logit':>8}"

@@ -134,18 +134,19 @@ class ZeroPhaseFilter(keras.layers.Layer):
     Raises
     ------
     ParameterError
-        If an edge is not between 0 and half the sampling frequency.
+        If a frequency is not between 0 and half the sampling frequency.
     """
 
     def __init__(self, sampling_frequency: float, band=(), notch: float = 0.0, **kwargs) -> None:
         super().__init__(**kwargs)
         self.sampling_frequency, self.band, self.notch = sampling_frequency, tuple(band), notch
         edges = [*self.band, *([notch] if notch else [])]
-        if len(self.band) not in (0, 2) or any(not 0 < e < sampling_frequency / 2 for e in edges):
+        rising = list(self.band) == sorted(self.band) and len(self.band) in (0, 2)
+        if not rising or any(not 0 < edge < sampling_frequency / 2 for edge in edges):
             raise ParameterError(
                 "band_pass, notch",
                 f"{list(self.band)} Hz, {notch:g} Hz at {sampling_frequency:g} Hz",
-                "no band or two edges, each frequency below half the sampling frequency",
+                "no band or two edges, lower first, each below half the sampling frequency",
             )
 
     def build(self, input_shape) -> None:
