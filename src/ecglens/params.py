@@ -2,7 +2,7 @@
 
 import types
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,13 @@ import yaml
 
 from ecglens.errors import ParameterError, did_you_mean
 from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
+from ecglens.param_fields import at_least as _at_least
+from ecglens.param_fields import one_of as _one_of
+from ecglens.train_params import TrainParams
 
 # As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
 # the two together.
 DATASETS = ("simulated", "ptb-xl", "mimic-iv-ecg", "cinc", "ludb", "plain-folder")
-
-
-def _one_of(*choices: object) -> Any:
-    return field(metadata={"choices": choices})
-
-
-def _at_least(lowest: float) -> Any:
-    return field(metadata={"lowest": lowest})
 
 
 @dataclass(frozen=True)
@@ -101,34 +96,6 @@ class ModelParams:
 
 
 @dataclass(frozen=True)
-class TrainParams:
-    """How to fit.
-
-    Parameters
-    ----------
-    epochs : int
-        At most.
-    batch_size : int
-        Records.
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : {"cosine", "constant"}
-        How the rate goes from there; cosine ends at zero after ``epochs``.
-    patience : int
-        Epochs without a better validation AUROC after which the fit ends.
-    seed : int
-        Of initial weights and shuffling.
-    """
-
-    epochs: int = _at_least(1)
-    batch_size: int = _at_least(1)
-    learning_rate: float = _at_least(0.0)
-    schedule: str = _one_of("cosine", "constant")
-    patience: int = _at_least(1)
-    seed: int = _at_least(0)
-
-
-@dataclass(frozen=True)
 class EvaluateParams:
     """Thresholds and figures."""
 
@@ -167,6 +134,11 @@ class Params:
     def dataset_options(self) -> dict[str, Any]:
         """The data set's own section."""
         return asdict(getattr(self, _section(self.dataset)))
+
+    @property
+    def crop(self) -> int | None:
+        """Samples of the stretches to train on; None for whole records."""
+        return round(self.train.crop_seconds * self.prepare.sampling_frequency) or None
 
     @property
     def raw_folder(self) -> Path:
@@ -269,6 +241,9 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
         )
     if lowest is not None and not value >= lowest:
         raise ParameterError(where, repr(value), f"at least {lowest}")
+    highest = spec.metadata.get("highest")
+    if highest is not None and value > highest:
+        raise ParameterError(where, repr(value), f"at most {highest}")
     return float(value) if spec.type is float else value
 
 
@@ -300,6 +275,11 @@ def _check_names(where: str, names: list, known: list[str] | tuple[str, ...]) ->
 def trained_folder(task: str, model: str) -> Path:
     """Weights, history and run of a training."""
     return Path("models") / task / model / "trained"
+
+
+def training_folder(task: str, model: str) -> Path:
+    """Progress of trainings that were stopped; not an output, so DVC leaves it."""
+    return Path("models") / task / model / "training"
 
 
 def onnx_file(task: str, model: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from ecglens.errors import ModelError, ParameterError, did_you_mean
-from ecglens.models import signal_cam
+from ecglens.models import crops, signal_cam  # noqa: F401  crops: its layers, for load_model
 
 MODELS: dict[str, Callable[..., keras.Model]] = {"signal_cam": signal_cam.build}
 
