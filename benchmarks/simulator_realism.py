@@ -65,7 +65,7 @@ def train(counts: np.ndarray, truth: np.ndarray, folds: np.ndarray, epochs: int)
         seed=SEED,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        fit(model, store, *parts, params, checkpoint=Path(folder) / "best.weights.h5")
+        fit(model, store, *parts, params, work=Path(folder))
     return keras.Model(model.input, model.output["logit"])
 
 

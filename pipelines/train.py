@@ -1,7 +1,9 @@
 """Stage train TASK MODEL: fit, tracked in MLflow; the model at its best epoch."""
 
+import shutil
 import sys
 from dataclasses import asdict
+from functools import partial
 
 import mlflow
 import pandas as pd
@@ -10,12 +12,13 @@ from ecglens.errors import run_stage
 from ecglens.files import whole_folder
 from ecglens.labels import get_task
 from ecglens.models import build_model
-from ecglens.params import load_params, trained_folder
+from ecglens.models.crops import whole_and_cropped
+from ecglens.params import load_params, trained_folder, training_folder
 from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
 from ecglens.tracking import start_run
-from ecglens.training import EpochLogger, fit, make_reproducible
+from ecglens.training import EpochLogger, fit, fit_folder, make_reproducible
 
 
 def main() -> None:
@@ -26,25 +29,27 @@ def main() -> None:
     )
     make_reproducible(params.train.seed)
     options = asdict(getattr(params.model, name))
-    model = build_model(
-        name, samples=store.samples, labels=len(task.labels),
-        sampling_frequency=store.sampling_frequency, **options,
+    model, network = whole_and_cropped(
+        partial(build_model, name, labels=len(task.labels),
+                sampling_frequency=store.sampling_frequency, **options),
+        store.samples, params.crop, params.train.crop_test,
     )  # fmt: skip
+    work = training_folder(task.name, name)
+    progress = fit_folder(work, model, store, train, validation, params.train)
     with (
-        start_run(params, task.name, name, store.sha256) as run,
+        start_run(params, task.name, name, store.sha256, progress / "run.json") as run,
         whole_folder(trained_folder(task.name, name)) as folder,
     ):
-        checkpoint = folder / "best.weights.h5"
         history = fit(
             model, store, train, validation, params.train,
-            checkpoint=checkpoint, callbacks=[EpochLogger(mlflow.log_metrics)],
+            work=work, network=network, callbacks=[EpochLogger(mlflow.log_metrics)],
         )  # fmt: skip
-        checkpoint.unlink()
         model.save(folder / "model.keras")
         run.save(folder / "run.json")
         table = pd.DataFrame(history).rename_axis("epoch").reset_index()
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
         mlflow.log_figure(draw_history(history, title=f"{task.name}, {name}"), "history.png")
+    shutil.rmtree(progress)
 
 
 run_stage(main)

@@ -4,23 +4,9 @@ What they mean stands beside each model's ``build``; here are their types and bo
 that loads nothing heavy. A test holds the two together.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-def one_of(*choices: object) -> Any:
-    """A field of a few values."""
-    return field(metadata={"choices": choices})
-
-
-def at_least(lowest: float) -> Any:
-    """A number, or each of a list, with a lower bound."""
-    return field(metadata={"lowest": lowest})
-
-
-def within(lowest: float, highest: float) -> Any:
-    """A number with two bounds, of which the upper one is not reached."""
-    return field(metadata={"lowest": lowest, "below": highest})
+from ecglens.param_fields import at_least, one_of, within
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,9 @@ import yaml
 
 from ecglens.errors import ParameterError, did_you_mean
 from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
-from ecglens.model_params import ModelParams, at_least, one_of
+from ecglens.model_params import ModelParams
+from ecglens.param_fields import at_least, one_of
+from ecglens.train_params import TrainParams
 
 # As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
 # the two together.
@@ -80,34 +82,6 @@ class PrepareParams:
 
 
 @dataclass(frozen=True)
-class TrainParams:
-    """How to fit.
-
-    Parameters
-    ----------
-    epochs : int
-        At most.
-    batch_size : int
-        Records.
-    learning_rate : float
-        Of Adam, at the start.
-    schedule : {"cosine", "constant"}
-        How the rate goes from there; cosine ends at zero after ``epochs``.
-    patience : int
-        Epochs without a better validation AUROC after which the fit ends.
-    seed : int
-        Of initial weights and shuffling.
-    """
-
-    epochs: int = at_least(1)
-    batch_size: int = at_least(1)
-    learning_rate: float = at_least(0.0)
-    schedule: str = one_of("cosine", "constant")
-    patience: int = at_least(1)
-    seed: int = at_least(0)
-
-
-@dataclass(frozen=True)
 class EvaluateParams:
     """Thresholds and figures."""
 
@@ -146,6 +120,11 @@ class Params:
     def dataset_options(self) -> dict[str, Any]:
         """The data set's own section."""
         return asdict(getattr(self, _section(self.dataset)))
+
+    @property
+    def crop(self) -> int | None:
+        """Samples of the stretches to train on; None for whole records."""
+        return round(self.train.crop_seconds * self.prepare.sampling_frequency) or None
 
     @property
     def raw_folder(self) -> Path:
@@ -255,6 +234,9 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
         raise ParameterError(where, repr(value), f"at least {lowest}")
     if (below := spec.metadata.get("below")) is not None and not value < below:
         raise ParameterError(where, repr(value), f"less than {below}")
+    highest = spec.metadata.get("highest")
+    if highest is not None and value > highest:
+        raise ParameterError(where, repr(value), f"at most {highest}")
     return float(value) if spec.type is float else value
 
 
@@ -286,6 +268,11 @@ def _check_names(where: str, names: list, known: list[str] | tuple[str, ...]) ->
 def trained_folder(task: str, model: str) -> Path:
     """Weights, history and run of a training."""
     return Path("models") / task / model / "trained"
+
+
+def training_folder(task: str, model: str) -> Path:
+    """Progress of trainings that were stopped; not an output, so DVC leaves it."""
+    return Path("models") / task / model / "training"
 
 
 def onnx_file(task: str, model: str) -> Path:

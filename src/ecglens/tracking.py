@@ -16,6 +16,7 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from ecglens.files import whole_file
 from ecglens.params import Params
 
 DATABASE = Path("mlruns/mlflow.db")
@@ -81,10 +82,17 @@ def experiment_name(params: Params, task: str) -> str:
 
 
 @contextmanager
-def start_run(params: Params, task: str, model: str, data_sha256: str) -> Iterator[RunInfo]:
+def start_run(
+    params: Params, task: str, model: str, data_sha256: str, remembered: Path | None = None
+) -> Iterator[RunInfo]:
     """Open the MLflow run of a training, log what is known before it, and close it after.
 
     A run that an error ends is marked as failed.
+
+    Parameters
+    ----------
+    remembered : Path, optional
+        File beside a training's progress: a training that goes on also goes on in its run.
     """
     connect()
     info = RunInfo(
@@ -96,8 +104,17 @@ def start_run(params: Params, task: str, model: str, data_sha256: str) -> Iterat
         data_sha256=data_sha256,
         git_commit=git_commit(),
     )
+    begun = RunInfo.load(remembered) if remembered and remembered.is_file() else None
+    if begun and _find_run(begun):
+        with mlflow.start_run(begun.run_id):
+            yield begun
+        return
     with _new_run(info) as run_id:
-        yield replace(info, run_id=run_id)
+        info = replace(info, run_id=run_id)
+        if remembered:
+            with whole_file(remembered) as part:
+                info.save(part)
+        yield info
 
 
 @contextmanager
@@ -198,12 +215,15 @@ def _relevant(params: Params, model: str) -> dict:
     }
     if params.dataset == "simulated":
         chosen["simulated"] = content["simulated"]
+    return _flat(chosen)
+
+
+def _flat(content: dict, start: str = "") -> dict:
+    """Return a mapping of mappings as one, such as {"train.epochs": 25}."""
     flat = {}
-    for key, value in chosen.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{k}": v for k, v in value.items()})
-        else:
-            flat[key] = value
+    for key, value in content.items():
+        inner = _flat(value, f"{start}{key}.") if isinstance(value, dict) and value else None
+        flat |= inner or {f"{start}{key}": value}
     return flat
 
 

@@ -21,6 +21,7 @@ from ecglens.models import (
     additive_resnet,
     cnn,
     cnn2d_gradcam,
+    crops,  # noqa: F401  its layers, for load_model
     ecg_imn,
     ecg_imn_categorical,
     ecg_imn_direct,

@@ -10,7 +10,7 @@ import pytest
 from ecglens.errors import ModelError
 from ecglens.models import build_model
 from ecglens.params import TrainParams
-from ecglens.training import EpochLogger, batches, fit, make_reproducible
+from ecglens.training import EpochLogger, fit, make_reproducible
 
 PARAMS = TrainParams(
     epochs=10, batch_size=16, learning_rate=0.01, schedule="cosine", patience=20, seed=1
@@ -52,41 +52,10 @@ def fitted(learnable, tmp_path_factory):
     tracker = EpochLogger(lambda values, step: logged.update({step: values}))
     history = fit(
         model, learnable.store, learnable.train, learnable.validation, PARAMS,
-        checkpoint=tmp_path_factory.mktemp("fit") / "best.weights.h5",
+        work=tmp_path_factory.mktemp("fit"),
         callbacks=[witness, tracker],
     )  # fmt: skip
     return SimpleNamespace(model=model, history=history, witness=witness, logged=logged)
-
-
-def test_batches_come_in_order_with_all_records_once_where_nothing_shuffles(learnable):
-    store, train = learnable.store, learnable.train
-    read = list(batches(store, train, 20).as_numpy_iterator())
-    assert [len(signals) for signals, _ in read] == [20, 20, 20, 20, 16]
-    signals, truth = (np.concatenate(part) for part in zip(*read, strict=True))
-    np.testing.assert_array_equal(signals, store.millivolts(train.rows))
-    np.testing.assert_array_equal(truth, train.truth)
-
-
-def test_shuffled_batches_hold_the_same_records_in_another_order_each_epoch(learnable):
-    store, train = learnable.store, learnable.train
-    shuffled = batches(store, train, 16, shuffle_seed=5)
-    first, second = (np.concatenate([x for x, _ in shuffled.as_numpy_iterator()]) for _ in "ab")
-    assert not np.array_equal(first, second)
-    expected = store.millivolts(train.rows).sum(axis=(1, 2))
-    for epoch in (first, second):
-        np.testing.assert_allclose(np.sort(epoch.sum(axis=(1, 2))), np.sort(expected))
-
-
-def test_a_record_keeps_its_truth_when_it_is_shuffled(learnable):
-    truth_of = {
-        signal.tobytes(): truth
-        for signal, truth in zip(
-            learnable.store.millivolts(learnable.train.rows), learnable.train.truth, strict=True
-        )
-    }
-    for signals, truths in batches(learnable.store, learnable.train, 16, shuffle_seed=2):
-        for signal, truth in zip(signals.numpy(), truths.numpy(), strict=True):
-            np.testing.assert_array_equal(truth, truth_of[signal.tobytes()])
 
 
 def test_the_loss_falls_and_unseen_records_are_told_apart(fitted):
@@ -124,7 +93,7 @@ def test_the_fit_ends_when_patience_does(learnable, tmp_path):
     history = fit(
         model, learnable.store, learnable.train, learnable.validation,
         replace(PARAMS, epochs=30, patience=2, schedule="constant", learning_rate=1e-9),
-        checkpoint=tmp_path / "best.weights.h5", callbacks=[witness],
+        work=tmp_path, callbacks=[witness],
     )  # fmt: skip
     scores = history["val_auroc"]
     assert len(scores) == int(np.argmax(scores)) + 1 + 2 < 30
@@ -137,7 +106,7 @@ def test_one_seed_gives_equal_weights_and_another_seed_others(learnable, tmp_pat
         model = small_model(learnable.store)
         fit(
             model, learnable.store, learnable.train, learnable.validation,
-            replace(PARAMS, epochs=2, seed=seed), checkpoint=tmp_path / "best.weights.h5",
+            replace(PARAMS, epochs=2, seed=seed), work=tmp_path,
         )  # fmt: skip
         return weights(model)
 
@@ -152,5 +121,5 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_change(learnable
     with pytest.raises(ModelError, match=r"loss of nan in epoch 1.*Lower train\.learning_rate"):
         fit(
             small_model(learnable.store), learnable.store, learnable.train, learnable.validation,
-            replace(PARAMS, learning_rate=1e30), checkpoint=tmp_path / "best.weights.h5",
+            replace(PARAMS, learning_rate=1e30), work=tmp_path,
         )  # fmt: skip

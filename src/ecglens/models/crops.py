@@ -1,0 +1,140 @@
+"""A network that was trained on short stretches, reading whole records; additive as before."""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from ecglens.errors import ParameterError
+
+
+def whole_and_cropped(
+    build: Callable[..., keras.Model], samples: int, crop: int | None, test: str
+) -> tuple[keras.Model, keras.Model]:
+    """Return the model of whole records and the network to train, whose weights it takes.
+
+    Parameters
+    ----------
+    build : callable
+        From ``samples``, by keyword, to a model of the table.
+    samples : int
+        Of a record.
+    crop : int or None
+        Of a stretch; None trains on whole records.
+    test : {"whole", "average"}
+        The model of whole records is the same network built at their length, or the mean of crops
+        that overlap by half.
+
+    Raises
+    ------
+    ParameterError
+        If the crop is longer than a record, or the network cannot be built at another length with
+        the same weights.
+    """
+    if crop and crop > samples:
+        found = f"{crop} samples"
+        raise ParameterError("train.crop_seconds", found, f"at most a record's {samples}")
+    if not crop or crop == samples:
+        return build(samples=samples), build(samples=samples)
+    network = build(samples=crop)
+    if test == "average":
+        return average_of_crops(build(samples=crop), samples), network
+    model = build(samples=samples)
+    if [w.shape for w in model.weights] != [w.shape for w in network.weights]:
+        raise ParameterError(
+            "train.crop_seconds",
+            f"{network.name}, whose weights depend on the record's length",
+            "a network that is pooled over time",
+            "Say train.crop_test=average, or train.crop_seconds=0.",
+        )
+    return model, network
+
+
+def average_of_crops(network: keras.Model, samples: int) -> keras.Model:
+    """Return a model of whole records: the mean of a network's logits over overlapping crops.
+
+    The mean of additive models is additive: each crop's attribution goes where the crop was.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Of the table, built at the crop's length.
+    samples : int
+        Of a record.
+    """
+    crop = network.input.shape[1]
+    inputs = keras.Input((samples, network.input.shape[2]), name="millivolts")
+    parts = network(Crops(crop, name="crops")(inputs))
+    joined = JoinCrops(crop, samples, name="join")(
+        [parts[name] for name in ("logit", "bias", "attribution")]
+    )
+    return keras.Model(inputs, joined, name=network.name)
+
+
+def crop_starts(crop: int, samples: int) -> list[int]:
+    """Return where crops begin that overlap by half at least and reach from end to end."""
+    last = samples - crop
+    number = -(-2 * last // crop) + 1
+    return [round(k * last / max(number - 1, 1)) for k in range(number)]
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class Crops(keras.layers.Layer):
+    """Cut records (batch, samples, 12) into overlapping crops (batch · crops, crop, 12)."""
+
+    def __init__(self, crop: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.crop = crop
+
+    def call(self, x):
+        starts = crop_starts(self.crop, x.shape[1])
+        cut = ops.stack([x[:, start : start + self.crop] for start in starts], axis=1)
+        return ops.reshape(cut, (-1, self.crop, x.shape[2]))
+
+    def compute_output_shape(self, input_shape):
+        return (None, self.crop, input_shape[2])
+
+    def get_config(self):
+        return {**super().get_config(), "crop": self.crop}
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class JoinCrops(keras.layers.Layer):
+    """Average the logits of a record's crops, and put their attributions in their places."""
+
+    def __init__(self, crop: int, samples: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.crop, self.samples = crop, samples
+
+    def call(self, parts):
+        logit, bias, attribution = parts
+        starts = crop_starts(self.crop, self.samples)
+        logit, bias = (
+            ops.mean(ops.reshape(part, (-1, len(starts), part.shape[1])), axis=1)
+            for part in (logit, bias)
+        )
+        shares = ops.reshape(attribution, (-1, len(starts), *attribution.shape[1:])) / len(starts)
+        placed = [
+            ops.pad(
+                shares[:, k], [(0, 0), (start, self.samples - self.crop - start), (0, 0), (0, 0)]
+            )
+            for k, start in enumerate(starts)
+        ]
+        return {
+            "probability": ops.sigmoid(logit),
+            "logit": logit,
+            "attribution": sum(placed[1:], start=placed[0]),
+            "bias": bias,
+        }
+
+    def compute_output_shape(self, input_shape):
+        flat, _, (_, _, leads, labels) = input_shape
+        return {
+            "probability": flat,
+            "logit": flat,
+            "attribution": (None, self.samples, leads, labels),
+            "bias": flat,
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "crop": self.crop, "samples": self.samples}

@@ -1,0 +1,134 @@
+"""The section ``train`` of params.yaml: how to fit, and how to change records meanwhile."""
+
+from dataclasses import dataclass
+
+from ecglens.param_fields import at_least, between, one_of
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A change of records in training: the chance of each to be changed, and how far at most."""
+
+    p: float = between(0.0, 1.0, 0.0)
+    size: float = at_least(0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class AugmentParams:
+    """Changes of records in training; see :mod:`ecglens.augmentation`.
+
+    Parameters
+    ----------
+    preset : {"none", "signal_cam", "own"}
+        "own" takes the values below; another name has its own, in :data:`PRESETS`.
+    unit : {"mV", "peak"}
+        Of noise, mains and respiration: "peak" is each lead's largest distance from its mean.
+    waves : {"both", "one"}
+        Whether mains and respiration may change the same record.
+    time_shift, time_warp : Chance
+        Sizes are shares of the record.
+    scale, lead_gain : Chance
+        Sizes are shares of the amplitude.
+    respiration, mains, noise : Chance
+        Amplitudes at most, and the noise's standard deviation.
+    lead_dropout : Chance
+        The size is each lead's chance to be flat.
+    """
+
+    preset: str = one_of("none", "signal_cam", "own", default="none")
+    unit: str = one_of("mV", "peak", default="mV")
+    waves: str = one_of("both", "one", default="both")
+    time_shift: Chance = Chance()
+    time_warp: Chance = Chance()
+    scale: Chance = Chance()
+    lead_gain: Chance = Chance()
+    respiration: Chance = Chance()
+    mains: Chance = Chance()
+    noise: Chance = Chance()
+    lead_dropout: Chance = Chance()
+
+
+PRESETS = {
+    "none": AugmentParams(),
+    # EMBC 2025, doi 10.1109/EMBC58623.2025.11253260: each with p = .5, of the waves one or the
+    # other, in a signal scaled to [-1, 1]; the noise's variance is .001.
+    "signal_cam": AugmentParams(
+        unit="peak",
+        waves="one",
+        time_shift=Chance(0.5, 0.03),
+        scale=Chance(0.5, 0.2),
+        respiration=Chance(0.25, 0.2),
+        mains=Chance(0.25, 0.2),
+        noise=Chance(0.5, 0.001**0.5),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """How to fit.
+
+    Parameters
+    ----------
+    epochs : int
+        At most.
+    batch_size : int
+        Records.
+    learning_rate : float
+        The highest.
+    schedule : {"cosine", "constant", "one_cycle", "step", "plateau"}
+        How the rate goes; see :func:`ecglens.training.schedules.learning_rate`.
+    patience : int
+        Epochs without a better validation AUROC after which the fit ends.
+    seed : int
+        Of initial weights, shuffling, crops and augmentation.
+    warmup : float
+        Share of the steps in which one_cycle rises.
+    decay : float
+        Factor of step and plateau.
+    decay_epochs : int
+        Epochs between two steps, or without a better one before plateau falls.
+    optimizer : {"adam", "adamw"}
+    weight_decay : float
+        Of adamw, on kernels alone.
+    gradient_clip : float
+        Norm of all gradients together at most; 0 leaves them.
+    loss : {"bce", "weighted_bce", "focal"}
+        See :func:`ecglens.losses.build_loss`.
+    label_smoothing, focal_gamma : float
+    mixup : float
+        Alpha of mixup (Zhang et al. 2018, arXiv 1710.09412); 0: none.
+    ema : float
+        Decay a step of the weights' moving average, which is then what is validated and kept; 0:
+        none.
+    crop_seconds : float
+        Length of the stretches to train on, drawn anew each time; 0: whole records.
+    crop_test : {"whole", "average"}
+        How a network trained on crops reads a whole record: as it is, or as the mean of crops that
+        overlap by half.
+    balance : {"none", "sampling"}
+        With "sampling", records with rare labels are drawn more often.
+    augment : AugmentParams
+    """
+
+    epochs: int = at_least(1)
+    batch_size: int = at_least(1)
+    learning_rate: float = at_least(0.0)
+    schedule: str = one_of("cosine", "constant", "one_cycle", "step", "plateau")
+    patience: int = at_least(1)
+    seed: int = at_least(0)
+    warmup: float = between(0.0, 1.0, 0.3)
+    decay: float = between(0.0, 1.0, 0.95)
+    decay_epochs: int = at_least(1, 1)
+    optimizer: str = one_of("adam", "adamw", default="adam")
+    weight_decay: float = at_least(0.0, 0.0)
+    gradient_clip: float = at_least(0.0, 0.0)
+    loss: str = one_of("bce", "weighted_bce", "focal", default="bce")
+    label_smoothing: float = between(0.0, 1.0, 0.0)
+    focal_gamma: float = at_least(0.0, 2.0)
+    mixup: float = at_least(0.0, 0.0)
+    ema: float = between(0.0, 1.0, 0.0)
+    crop_seconds: float = at_least(0.0, 0.0)
+    crop_test: str = one_of("whole", "average", default="whole")
+    balance: str = one_of("none", "sampling", default="none")
+    augment: AugmentParams = AugmentParams()

@@ -1,0 +1,196 @@
+"""What happens around a fit's epochs: validation, stopping, keeping, telling."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from ecglens.errors import ModelError
+from ecglens.train_params import TrainParams
+from ecglens.training.network import Trainee, predictor_of_counts
+from ecglens.training.progress import Progress
+from ecglens.training.schedules import plateau_rate
+
+BEST_BY = "val_auroc"
+
+
+class Validate(keras.callbacks.Callback):
+    """Gives the kept model the weights of each epoch, and adds loss and AUROC of validation.
+
+    The AUROC is the exact one, the mean over labels. The epoch with the highest stays in
+    ``progress.best``, and the fit ends when none was better for ``patience`` epochs.
+
+    Parameters
+    ----------
+    kept : keras.Model
+        Of whole records.
+    records : tf.data.Dataset
+        Of the validation split, in order.
+    truth : ndarray, shape (records, labels)
+    loss : keras.losses.Loss
+    params : TrainParams
+    progress : Progress
+    """
+
+    def __init__(
+        self,
+        kept: keras.Model,
+        records: tf.data.Dataset,
+        truth: np.ndarray,
+        loss: keras.losses.Loss,
+        params: TrainParams,
+        progress: Progress,
+    ) -> None:
+        super().__init__()
+        self.kept, self.truth, self.loss = kept, truth, loss
+        self.train_params, self.progress = params, progress  # Keras keeps its own in `params`
+        self.signals = records.map(lambda counts, _: counts)
+        self.predictor = predictor_of_counts(kept)
+
+    def on_epoch_end(self, epoch, logs=None):
+        trainee: Trainee = self.model
+        if trainee.network is not self.kept:
+            self.kept.set_weights(trainee.kept_weights())
+        logit = self.predictor.predict(self.signals, verbose=0)
+        logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit)))
+        logs[BEST_BY] = float(roc_auc_score(self.truth, logit, average="macro"))
+        logs["learning_rate"] = float(ops.convert_to_numpy(trainee.optimizer.learning_rate))
+        if logs[BEST_BY] > max(self.progress.history.get(BEST_BY, ()), default=-1.0):
+            self.progress.best = [np.copy(weight) for weight in self.kept.get_weights()]
+        for name, value in logs.items():
+            self.progress.history.setdefault(name, []).append(float(value))
+        if self.train_params.schedule == "plateau":
+            rate = plateau_rate(self.train_params, self.progress.history[BEST_BY])
+            trainee.optimizer.learning_rate.assign(rate)
+        if out_of_patience(self.progress.history, self.train_params.patience):
+            self.model.stop_training = True
+
+
+def out_of_patience(history: dict[str, list[float]], patience: int) -> bool:
+    """Return whether so many epochs went by since the best."""
+    scores = history.get(BEST_BY, ())
+    return len(scores) > 0 and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+class Speed(keras.callbacks.Callback):
+    """Adds the records per second of each epoch's steps, and the training's seconds.
+
+    Parameters
+    ----------
+    records : int
+        Of an epoch.
+    progress : Progress
+    """
+
+    def __init__(self, records: int, progress: Progress) -> None:
+        super().__init__()
+        self.records, self.progress = records, progress
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        taken = time.perf_counter() - self.start
+        self.progress.seconds += taken
+        logs["records_per_second"] = self.records / taken
+
+
+class Save(keras.callbacks.Callback):
+    """Writes the progress after each epoch, when all others have done with it."""
+
+    def __init__(self, progress: Progress, folder: Path) -> None:
+        super().__init__()
+        self.progress, self.folder = progress, folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.progress.state = [ops.convert_to_numpy(v) for v in state_of(self.model)]
+        self.progress.save(self.folder)
+
+
+def state_of(trainee: keras.Model) -> list:
+    """Return the variables that a fit needs to go on: weights, seeds, averages, optimiser."""
+    return [*trainee.variables, *trainee.optimizer.variables]
+
+
+class Tell(keras.callbacks.Callback):
+    """A bar over all epochs with the time left, for people; a line an epoch, for logs."""
+
+    def __init__(self, epochs: int, steps: int, done: int) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.done = epochs, steps, done
+        self.begun = time.perf_counter()
+
+    def on_train_begin(self, logs=None):
+        hidden = not sys.stderr.isatty()
+        total, done = self.epochs * self.steps, self.done * self.steps
+        self.bar = tqdm(total=total, initial=done, unit="step", disable=hidden)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        taken = time.perf_counter() - self.begun
+        left = taken / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
+        figures = ", ".join(
+            f"{name} {logs[name]:.4f}" for name in ("loss", "auroc", "val_loss", BEST_BY)
+        )
+        speed = f"{logs['records_per_second']:.0f} records/s"
+        self.bar.write(
+            f"epoch {epoch + 1}/{self.epochs}: {figures}, {speed}, at most {clock(left)} left",
+            file=sys.stdout,
+        )
+        sys.stdout.flush()
+
+    def on_train_end(self, logs=None):
+        self.bar.close()
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+class EpochLogger(keras.callbacks.Callback):
+    """Hands each epoch's figures to a tracker.
+
+    Parameters
+    ----------
+    log : callable
+        Takes a dictionary of metrics and, by keyword, the ``step``: ``mlflow.log_metrics`` does.
+    """
+
+    def __init__(self, log: Callable) -> None:
+        super().__init__()
+        self._log = log
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._log({name: float(value) for name, value in (logs or {}).items()}, step=epoch + 1)
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends the fit with an error at the first loss that is no number."""
+
+    def __init__(self, params: TrainParams) -> None:
+        super().__init__()
+        self.train_params = params
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise ModelError(
+                "train",
+                f"a loss of nan in epoch {self.epoch + 1}, step {batch + 1}",
+                "a finite loss",
+                f"Lower train.learning_rate ({self.train_params.learning_rate:g}), "
+                "or set train.gradient_clip.",
+            )

@@ -1,0 +1,134 @@
+"""What a fit reads: batches of int16 microvolts from the memory-mapped store, and their truth."""
+
+import numpy as np
+import tensorflow as tf
+
+from ecglens.record import LEADS
+from ecglens.splits import Split
+from ecglens.store import Store
+
+ENDLESS = np.iinfo(np.int64).max
+
+
+def ordered_batches(store: Store, split: Split, batch_size: int) -> tf.data.Dataset:
+    """Return each record once, in order.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of int16 microvolts (batch, samples, 12) and float32 truth (batch, labels). The counts are
+        half the bytes of millivolts, and the network makes millivolts of them for nothing.
+    """
+
+    def read(start):
+        rows = split.rows[start : start + batch_size]
+        return store.counts[rows], split.truth[start : start + batch_size]
+
+    starts = tf.data.Dataset.range(0, len(split.rows), batch_size)
+    return _reading(starts, read, (None, store.samples), split.truth.shape[1])
+
+
+def training_batches(
+    store: Store,
+    split: Split,
+    batch_size: int,
+    *,
+    seed: int,
+    crop: int | None = None,
+    balance: str = "none",
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Return full batches of shuffled records without end, each a function of seed and step alone.
+
+    One shuffled order of all records follows another and batches are cut from that stream, so no
+    record is left out, every batch is full, nothing waits at an epoch's start, and a fit that was
+    stopped goes on with the batch that it would have seen.
+
+    Parameters
+    ----------
+    crop : int, optional
+        Samples; of each record a stretch of so many is taken, which starts anywhere.
+    balance : {"none", "sampling"}
+        With "sampling", records are drawn by :func:`balancing_weights` instead.
+    first_step : int
+        Batches that were seen before.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of int16 microvolts (batch_size, crop or samples, 12) and float32 truth.
+    """
+    samples = crop or store.samples
+    weights = balancing_weights(split.truth) if balance == "sampling" else None
+    order = _Order(len(split.rows), seed, weights)
+
+    def read(step):
+        places = order.places(step * batch_size, batch_size)
+        if samples == store.samples:
+            return store.counts[split.rows[places]], split.truth[places]
+        rng = np.random.default_rng([seed, 1, step])
+        starts = rng.integers(0, store.samples - samples + 1, batch_size)
+        cuts = zip(split.rows[places], starts, strict=True)
+        crops = [store.counts[row, start : start + samples] for row, start in cuts]
+        return np.stack(crops), split.truth[places]
+
+    steps = tf.data.Dataset.range(first_step, ENDLESS)
+    return _reading(steps, read, (batch_size, samples), split.truth.shape[1])
+
+
+def balancing_weights(truth: np.ndarray) -> np.ndarray:
+    """Return probabilities of records with which rare labels are seen more often.
+
+    A record weighs as much as its rarest label (or, having none, as the records without), by one
+    over the square root of how frequent that is: whole balance would show a label of ten records so
+    often that they are learnt by heart.
+
+    Parameters
+    ----------
+    truth : ndarray, shape (records, labels)
+
+    Returns
+    -------
+    ndarray of float64, shape (records,)
+        Sums to one.
+    """
+    none = ~truth.any(axis=1, keepdims=True)
+    classes = np.concatenate([truth > 0.5, none], axis=1)
+    rarity = 1 / np.sqrt(np.maximum(classes.mean(axis=0), 1 / len(truth)))
+    weights = (classes * rarity).max(axis=1)
+    return weights / weights.sum()
+
+
+class _Order:
+    """An endless stream of places: shuffled orders of all, or draws by weight, end to end."""
+
+    def __init__(self, records: int, seed: int, weights: np.ndarray | None) -> None:
+        self.records, self.seed, self.weights = records, seed, weights
+        self._round: tuple[int, np.ndarray] = (-1, np.empty(0))
+
+    def places(self, start: int, count: int) -> np.ndarray:
+        wanted = np.arange(start, start + count)
+        rounds, inside = np.divmod(wanted, self.records)
+        return np.concatenate(
+            [self._shuffled(number)[inside[rounds == number]] for number in np.unique(rounds)]
+        )
+
+    def _shuffled(self, number: int) -> np.ndarray:
+        if self._round[0] != number:
+            rng = np.random.default_rng([self.seed, 0, number])
+            if self.weights is None:
+                order = rng.permutation(self.records)
+            else:
+                order = rng.choice(self.records, self.records, p=self.weights)
+            self._round = (number, order)
+        return self._round[1]
+
+
+def _reading(places: tf.data.Dataset, read, shape: tuple, labels: int) -> tf.data.Dataset:
+    def read_batch(place):
+        counts, truth = tf.numpy_function(read, [place], (tf.int16, tf.float32))
+        counts.set_shape((*shape, len(LEADS)))
+        truth.set_shape((shape[0], labels))
+        return counts, truth
+
+    return places.map(read_batch).prefetch(4)

@@ -1,0 +1,147 @@
+"""One fit: what is kept is the best epoch, a stopped fit goes on, one seed gives one outcome."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ecglens.augmentation import build_augmentation
+from ecglens.losses import build_loss
+from ecglens.splits import Split
+from ecglens.store import Store
+from ecglens.train_params import TrainParams
+from ecglens.training import callbacks as own
+from ecglens.training.data import ordered_batches, training_batches
+from ecglens.training.network import RunningAUROC, Trainee
+from ecglens.training.progress import Progress, key_of, load_progress
+from ecglens.training.schedules import optimizer
+
+HISTORY = ("loss", "auroc", "val_loss", "val_auroc")
+
+
+def fit(
+    model: keras.Model,
+    store: Store,
+    train: Split,
+    validation: Split,
+    params: TrainParams,
+    *,
+    work: Path,
+    network: keras.Model | None = None,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Fit a model of the table and leave it at its best epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of whole records, as :mod:`ecglens.models` builds it. Only its logit is trained; the
+        attribution follows.
+    work : Path
+        Folder for the progress, in the subfolder that :func:`fit_folder` names. A fit that was
+        stopped goes on from what the same fit left there.
+    network : keras.Model, optional
+        What is trained in the place of ``model``, with weights of the same shapes: the same network
+        at a crop's length. Both are made by :func:`ecglens.models.crops.whole_and_cropped`.
+    callbacks
+        Further Keras callbacks, for example tracking.
+
+    Returns
+    -------
+    dict of str to list of float
+        Loss and AUROC of train and validation, an entry an epoch.
+
+    Raises
+    ------
+    ModelError
+        If the loss is not a number.
+    """
+    if network is None:
+        network = keras.models.clone_model(model) if params.ema else model
+    if network is not model:
+        network.set_weights(model.get_weights())
+    folder = fit_folder(work, model, store, train, validation, params)
+    progress = load_progress(folder)
+    done = progress.epochs
+    if done < params.epochs and not own.out_of_patience(progress.history, params.patience):
+        _run(model, network, store, train, validation, params, folder, progress, list(callbacks))
+    model.set_weights(progress.best)
+    return {name: list(progress.history[name]) for name in HISTORY}
+
+
+def fit_folder(
+    work: Path,
+    model: keras.Model,
+    store: Store,
+    train: Split,
+    validation: Split,
+    params: TrainParams,
+) -> Path:
+    """Return where a fit keeps its progress.
+
+    The name is a hash of all that the outcome depends on, first weights and code included, so that
+    no other experiment goes on from there.
+    """
+    data = [part for split in (train, validation) for part in (split.rows, split.truth)]
+    return work / key_of(params, store.sha256, *data, models=[model])
+
+
+def _run(model, network, store, train, validation, params, folder, progress: Progress, callbacks):
+    """Run the epochs that are left."""
+    steps, done = -(-len(train.rows) // params.batch_size), progress.epochs
+    trainee = _trainee(network, store, train, params, steps)
+    loss = trainee.loss
+    if progress.state:
+        for variable, value in zip(own.state_of(trainee), progress.state, strict=True):
+            variable.assign(value)
+    ordered = ordered_batches(store, validation, max(params.batch_size, 64))
+    trainee.fit(
+        training_batches(
+            store, train, params.batch_size,
+            seed=params.seed, crop=network.input.shape[1], balance=params.balance,
+            first_step=done * steps,
+        ),
+        epochs=params.epochs,
+        initial_epoch=done,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            own.StopAtNaN(params),
+            own.Speed(steps * params.batch_size, progress),
+            own.Validate(model, ordered, validation.truth, loss, params, progress),
+            *callbacks,
+            own.Save(progress, folder),
+            own.Tell(params.epochs, steps, done),
+        ],
+    )  # fmt: skip
+
+
+def _trainee(network, store: Store, train: Split, params: TrainParams, steps: int) -> Trainee:
+    """Return the compiled and built trainee."""
+    trainee = Trainee(
+        network,
+        build_augmentation(params.augment, store.sampling_frequency, params.seed),
+        mixup=params.mixup,
+        ema=params.ema,
+        seed=params.seed,
+    )
+    loss = build_loss(
+        params.loss,
+        train.truth,
+        label_smoothing=params.label_smoothing,
+        focal_gamma=params.focal_gamma,
+    )
+    trainee.compile(
+        optimizer(params, steps, network), loss, metrics=[RunningAUROC(train.truth.shape[1])]
+    )
+    trainee.build((None, *network.input.shape[1:]))
+    trainee.optimizer.build(trainee.trainable_variables)
+    return trainee
+
+
+def make_reproducible(seed: int) -> None:
+    """Seed Python, numpy and TensorFlow, and choose operations whose order of sums is fixed."""
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -1,0 +1,110 @@
+"""A fit that is stopped goes on from its last whole epoch and ends as if nothing had been."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from ecglens.models import build_model
+from ecglens.models.crops import whole_and_cropped
+from ecglens.train_params import AugmentParams, TrainParams
+from ecglens.training import fit, fit_folder, make_reproducible
+from ecglens.training.progress import FILE
+
+PLAIN = TrainParams(
+    epochs=5, batch_size=20, learning_rate=0.01, schedule="cosine", patience=20, seed=3
+)
+EVERYTHING = replace(
+    PLAIN, optimizer="adamw", weight_decay=0.1, schedule="one_cycle", ema=0.9, mixup=0.3,
+    label_smoothing=0.1, gradient_clip=1.0, crop_seconds=1.0, balance="sampling",
+    augment=AugmentParams(preset="signal_cam"),
+)  # fmt: skip
+PLATEAU = replace(PLAIN, schedule="plateau", decay=0.5, loss="focal")
+
+
+class KillError(Exception):
+    """Stands for a kill."""
+
+
+class StopIn(keras.callbacks.Callback):
+    """Stops a fit after a step of an epoch, as a kill would."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.now == self.epoch and batch == 2:
+            raise KillError
+
+
+def run(learnable, params, work, *callbacks):
+    """Fit from the beginning of a process, and return history, model and the epochs that ran."""
+    keras.utils.clear_session()
+    make_reproducible(params.seed)
+    model, network = whole_and_cropped(
+        lambda samples: build_model(
+            "signal_cam", samples=samples, labels=2, detrend_degree=0, scaling="none"
+        ),
+        200, round(params.crop_seconds * 100) or None, params.crop_test,
+    )  # fmt: skip
+    ran = []
+    witness = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: ran.append(epoch))
+    history = fit(
+        model, learnable.store, learnable.train, learnable.validation, params,
+        work=work, network=network, callbacks=[witness, *callbacks],
+    )  # fmt: skip
+    return history, model.get_weights(), ran
+
+
+@pytest.mark.parametrize("params", [PLAIN, EVERYTHING, PLATEAU], ids=["plain", "all", "plateau"])
+def test_it_ends_with_the_same_history_and_weights_as_an_unbroken_one(learnable, tmp_path, params):
+    with pytest.raises(KillError):
+        run(learnable, params, tmp_path / "stopped", StopIn(epoch=2))
+    history, weights, ran = run(learnable, params, tmp_path / "stopped")
+    assert ran == [2, 3, 4]
+    unbroken, expected, all_epochs = run(learnable, params, tmp_path / "unbroken")
+    assert all_epochs == [0, 1, 2, 3, 4]
+    assert history == unbroken
+    for left, right in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_fit_that_had_ended_is_not_run_again(learnable, tmp_path):
+    first, weights, _ = run(learnable, replace(PLAIN, epochs=2), tmp_path)
+    again, same, ran = run(learnable, replace(PLAIN, epochs=2), tmp_path)
+    assert ran == [] and again == first
+    for left, right in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.009}, {"seed": 4}, {"mixup": 0.1}])
+def test_another_experiment_begins_anew(learnable, tmp_path, change):
+    with pytest.raises(KillError):
+        run(learnable, PLAIN, tmp_path, StopIn(epoch=1))
+    other = replace(PLAIN, epochs=2, **change)
+    assert run(learnable, other, tmp_path)[2] == [0, 1]
+
+
+def test_the_folder_depends_on_the_data_too(learnable, tmp_path):
+    model = build_model("signal_cam", samples=200, labels=2)
+    store, train, validation = learnable.store, learnable.train, learnable.validation
+    folder = fit_folder(tmp_path, model, store, train, validation, PLAIN)
+    assert folder == fit_folder(tmp_path, model, store, train, validation, PLAIN)
+    truth = train.truth.copy()
+    truth[5, 1] = 1 - truth[5, 1]
+    others = [
+        fit_folder(tmp_path, model, replace(store, sha256="1"), train, validation, PLAIN),
+        fit_folder(tmp_path, model, store, replace(train, truth=truth), validation, PLAIN),
+        fit_folder(tmp_path, model, store, train, replace(validation, truth=truth), PLAIN),
+    ]
+    assert len({folder, *others}) == 4
+
+
+def test_progress_is_one_file_that_is_written_whole(learnable, tmp_path):
+    run(learnable, replace(PLAIN, epochs=1), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [FILE]
