@@ -96,6 +96,14 @@ def start_run(params: Params, task: str, model: str, data_sha256: str) -> Iterat
         data_sha256=data_sha256,
         git_commit=git_commit(),
     )
+    with open_run(info) as run:
+        yield run
+
+
+@contextmanager
+def open_run(info: RunInfo) -> Iterator[RunInfo]:
+    """Open a new MLflow run of what is known, and close it after; yields it with its id."""
+    connect()
     with _new_run(info) as run_id:
         yield replace(info, run_id=run_id)
 
