@@ -147,7 +147,7 @@ def test_an_import_is_a_registered_model_that_predicts_and_can_be_trained_on(
     np.testing.assert_allclose(total, answer["logit"], atol=1e-4)
     run = MlflowClient().get_run(card.run_id)
     assert run.data.params["imported"] == file.name
-    assert [a.path for a in MlflowClient().list_artifacts(card.run_id)] == ["imported"]
+    assert "imported" in [a.path for a in MlflowClient().list_artifacts(card.run_id)]
 
     model = load_model(project / "made" / "model.keras")
     logit = keras.Model(model.input, model.output["logit"])
@@ -204,7 +204,9 @@ def test_a_file_whose_weights_are_missing_or_cut_is_refused(save, tmp_path):
 def test_a_file_that_holds_code_or_a_foreign_layer_is_refused_before_keras_sees_it(save):
     inputs = layers.Input((SAMPLES, 12))
     path = save(keras.Model(inputs, layers.Lambda(lambda x: x + 1)(inputs)))
-    with pytest.raises(ModelError, match=r"layers Lambda; expected .* nothing that runs code"):
+    with pytest.raises(
+        ModelError, match=r"layers Lambda, __lambda__; expected .* nothing that runs code"
+    ):
         read_file(path)
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}

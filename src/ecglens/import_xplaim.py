@@ -199,27 +199,32 @@ def convert(theirs: keras.Model, path: object) -> keras.Model:
         kernels=tuple(c.kernel_size[0] for c in convolutions),
     )  # fmt: skip
     order = [MIMIC_LEADS.index(lead) for lead in LEADS]
-    pairs = [(ours.get_layer("head"), dense)]
+    pairs = [(ours.get_layer("head"), [dense])]
     for number, block in enumerate(blocks, start=1):
         pairs += _named(ours, block, f"block_{number}")
-    for target, source in pairs:
-        weights = source.get_weights()
-        if source in (*convolutions, blocks[0].shortcut):
-            weights = [weights[0][:, order]]
+    first = (*convolutions, blocks[0].shortcut)  # what sees the leads
+    for target, sources in pairs:
+        weights = [
+            weight[:, order] if source in first else weight
+            for source in sources
+            for weight in source.get_weights()
+        ]
         if [w.shape for w in weights] != [tuple(w.shape) for w in target.weights]:
-            shapes = f"weights {[w.shape for w in weights]} in {source.name}"
+            shapes = f"weights {[w.shape for w in weights]} in {sources[0].name}"
             raise ModelError(path, shapes, f"{[tuple(w.shape) for w in target.weights]}")
         target.set_weights(weights)
     return ours
 
 
 def _named(ours: keras.Model, block: "_Block", name: str) -> list[tuple]:
-    """Return our layers of a block beside theirs."""
-    pairs = [(f"{name}_shortcut", block.shortcut), (f"{name}_shortcut_norm", block.shortcut_norm)]
+    """Return our layers of a block, each beside those of theirs that it stands for."""
+    pairs = [
+        (f"{name}_shortcut", [block.shortcut]),
+        (f"{name}_shortcut_norm", [block.shortcut_norm]),
+    ]
     for number, stage in enumerate(block.stages, start=1):
         place = f"{name}_stage_{number}"
-        pairs += [(f"{place}_conv_{n}", c) for n, c in enumerate(stage.convolutions, start=1)]
-        pairs.append((f"{place}_norm", stage.norm))
+        pairs += [(f"{place}_convs", stage.convolutions), (f"{place}_norm", [stage.norm])]
     return [(ours.get_layer(ours_name), theirs) for ours_name, theirs in pairs]
 
 
