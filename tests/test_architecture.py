@@ -23,6 +23,7 @@ LAYERS = (
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),
+    ("import_xplaim",),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from ecglens.conditioning import (
     Detrend,
     MedianMaxAbsScale,
     MissingToZero,
+    ZeroPhaseFilter,
+    ZScore,
     condition,
     polynomial_basis,
 )
@@ -153,3 +156,59 @@ def test_a_layer_made_again_from_its_configuration_gives_the_same(layer):
     again = type(layer).from_config(layer.get_config())
     np.testing.assert_array_equal(np.asarray(again(signals)), np.asarray(layer(signals)))
     assert layer.compute_output_shape(signals.shape) == signals.shape
+
+
+def filtfilt_of_both(signals, rate, band, notch, reach):
+    """ECG-XPLAIM's filters by scipy, in float64, the ends extended as far as ours."""
+    extended = {"axis": 1, "padtype": "odd", "padlen": reach}
+    result = signals.astype(np.float64)
+    if band:
+        sections = signal.butter(4, band, btype="band", fs=rate, output="sos")
+        result = signal.sosfiltfilt(sections, result, **extended)
+    if notch:
+        result = signal.filtfilt(*signal.iirnotch(notch, 30, fs=rate), result, **extended)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("rate", "band", "notch"),
+    [(100, (0.5, 40), 0), (500, (0.5, 40), 0), (500, (), 50), (500, (0.5, 40), 60)],
+)
+def test_the_filter_is_that_of_filtfilt(rate, band, notch):
+    seconds = np.arange(10 * rate) / rate
+    wander = 0.5 * np.sin(2 * np.pi * 0.25 * seconds + 1) + 0.3 * np.sin(2 * np.pi * 50 * seconds)
+    signals = tracing(samples=len(seconds)) + wander[None, :, None].astype(np.float32)
+    filtered = np.asarray(ZeroPhaseFilter(rate, band, notch)(signals))
+    expected = filtfilt_of_both(signals, rate, band, notch, reach=5 * rate)
+    # Far from the ends exactly that; near them, the record's mirror image is met once more.
+    inner = slice(2 * rate, -2 * rate)
+    np.testing.assert_allclose(filtered[:, inner], expected[:, inner], atol=5e-3)
+    np.testing.assert_allclose(filtered, expected, atol=0.05)
+
+
+def test_the_filter_takes_wander_and_mains_and_leaves_the_beat_where_it_is():
+    seconds = np.arange(5000) / 500
+    beat = np.exp(-(((seconds - 5) / 0.02) ** 2))
+    noise = 0.4 * np.sin(2 * np.pi * 0.1 * seconds) + 0.3 * np.sin(2 * np.pi * 50 * seconds)
+    x = np.tile((beat + noise)[None, :, None], (1, 1, 12)).astype(np.float32)
+    result = np.asarray(ZeroPhaseFilter(500, (0.5, 40), 50)(x))[0, :, 4]
+    assert np.argmax(result) == 2500
+    assert np.abs(result[:2300]).max() < 0.05
+    assert result[2500] == pytest.approx(1, abs=0.15)
+
+
+def test_a_filter_may_reach_farther_than_the_record():
+    x = tracing(samples=60)
+    result = np.asarray(ZeroPhaseFilter(100, (0.5, 40), 0.0)(x))
+    assert result.shape == x.shape and np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("offset", [0.0, 7.0])
+def test_z_scores_are_those_of_numpy_and_a_flat_lead_is_0(offset):
+    signals = tracing() + np.float32(offset)
+    signals[0, :, 2] = 0.3 + offset
+    expected = signals - signals.mean(axis=1, keepdims=True, dtype=np.float64)
+    expected /= np.maximum(signals.std(axis=1, keepdims=True, ddof=1, dtype=np.float64), 1e-4)
+    result = np.asarray(ZScore()(signals))
+    np.testing.assert_allclose(np.delete(result, 2, 2), np.delete(expected, 2, 2), atol=1e-4)
+    np.testing.assert_array_equal(result[0, :, 2], 0)

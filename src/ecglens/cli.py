@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
 
     _add_fetch(commands)
+    _add_import(commands)
 
     serve = commands.add_parser(
         "serve", help="serve the champion of a task with 'mlflow models serve' on 127.0.0.1"
@@ -120,6 +121,51 @@ def _add_fetch(commands) -> None:
     )
     fetch.add_argument("--user", metavar="NAME", help="ask for this account's password, and use it")
     fetch.set_defaults(run=_fetch)
+
+
+def _add_import(commands) -> None:
+    parser = commands.add_parser(
+        "import-xplaim",
+        help="make a registered model of a file that ECG-XPLAIM's authors published",
+        description="Take the weights of a .keras file (doi 10.5281/zenodo.14968732) into an "
+        "ordinary model: the same probabilities, leads in ECGLens' order, exact explanations.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a .keras file; it runs no code")
+    parser.add_argument(
+        "--labels", metavar="NAMES",
+        help="of its outputs, in their order, such as afib,tachsr (default: by the file's name: "
+        "TACHY, CD, LQT, WPW or PACE)",
+    )  # fmt: skip
+    parser.add_argument("--task", default="", help="a name for these labels (default: the same)")
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, metavar="PROBABILITY",
+        help="from which each label is given (default: %(default)s, as published)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=int, default=500, metavar="HZ", help="of its input (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER",
+        help="where the model goes (default: models/TASK/ecg_xplaim/imported)",
+    )  # fmt: skip
+    parser.set_defaults(run=_import)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from ecglens.import_xplaim import import_file
+
+    labels = options.labels.split(",") if options.labels else ()
+    made = import_file(
+        options.file, options.output, labels=labels, task=options.task,
+        threshold=options.threshold, sampling_frequency=options.rate,
+    )  # fmt: skip
+    card, decision = made.card, made.decision
+    print(f"{options.file.name}: {card.task}, labels {', '.join(card.labels)}")
+    print(f"largest difference in probability from the file: {made.difference:.2g}")
+    print(f"thresholds: {options.threshold:g} for each label, not chosen on any data")
+    print(f"{decision.model} version {decision.version}: {decision.verdict}, {decision.why}")
+    print(f"wrote {made.folder}/model.keras (to fine-tune) and model.onnx")
+    return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -104,6 +104,7 @@ class ZScore(keras.layers.Layer):
     """
 
     def call(self, x):
+        x = x - x[:, :1]  # so that a flat lead is exactly 0 and not the rounding of its mean
         centred = x - ops.mean(x, axis=1, keepdims=True)
         variance = ops.sum(ops.square(centred), axis=1, keepdims=True) / (x.shape[1] - 1)
         return centred / ops.maximum(ops.sqrt(variance), FLATTEST)
@@ -156,6 +157,8 @@ class ZeroPhaseFilter(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x):
+        if self.band:
+            x = x - x[:, :1]  # a band-pass takes any offset away; a flat lead is then exactly 0
         reach = len(self.taps) // 2
         before = 2 * x[:, :1] - ops.flip(x[:, 1 : reach + 1], axis=1)
         after = 2 * x[:, -1:] - ops.flip(x[:, -reach - 1 : -1], axis=1)

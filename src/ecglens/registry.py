@@ -44,8 +44,8 @@ class Decision:
     verdict : {"promoted", "kept", "unchanged"}
         Newcomer is champion; champion stays; the newcomer is the champion already.
     why : str
-    score : float
-        The newcomer's macro AUROC on the validation split.
+    score : float or None
+        The newcomer's macro AUROC on the validation split; None where it was not scored.
     champion_version : str
         Who is champion now.
     champion_score : float or None
@@ -58,7 +58,7 @@ class Decision:
     version: str
     verdict: str
     why: str
-    score: float
+    score: float | None
     champion_version: str
     champion_score: float | None
     run_id: str
@@ -107,6 +107,39 @@ def promote(
     now_champion = number if verdict != "kept" else str(champion.version)
     decision = Decision(
         name, number, verdict, why, new_score, now_champion, old_score, run_id, digest, utc_now()
+    )
+    _remember(decision)
+    return decision
+
+
+def register_imported(name: str, onnx_file: Path, run_id: str) -> Decision:
+    """Register a model that came with its weights, for which there may be no records to score it.
+
+    Where no version is champion it becomes that; else challenger, and the gate decides as soon as
+    it meets the champion on validation records.
+
+    Parameters
+    ----------
+    name, onnx_file, run_id
+        As :func:`promote` takes them.
+    """
+    connect()
+    client, newcomer = MlflowClient(), Predictor(onnx_file)
+    digest = hashlib.sha256(onnx_file.read_bytes()).hexdigest()
+    number = _registered_version(client, name, digest) or _register(name, newcomer, digest)
+    champion = find_champion(name)
+    if champion is None:
+        client.set_registered_model_alias(name, "champion", number)
+        _publish(onnx_file, name)
+        verdict, why = "promoted", "imported, not scored; there was no champion"
+    elif str(champion.version) == number:
+        verdict, why = "unchanged", "it is the champion already"
+    else:
+        client.set_registered_model_alias(name, "challenger", number)
+        verdict, why = "kept", "imported, not scored; the champion stays"
+    now_champion = number if champion is None else str(champion.version)
+    decision = Decision(
+        name, number, verdict, why, None, now_champion, None, run_id, digest, utc_now()
     )
     _remember(decision)
     return decision

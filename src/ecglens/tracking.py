@@ -104,6 +104,20 @@ def start_run(
         data_sha256=data_sha256,
         git_commit=git_commit(),
     )
+    with open_run(info, remembered) as run:
+        yield run
+
+
+@contextmanager
+def open_run(info: RunInfo, remembered: Path | None = None) -> Iterator[RunInfo]:
+    """Open an MLflow run of what is known, and close it after; yields it with its id.
+
+    Parameters
+    ----------
+    remembered : Path, optional
+        As :func:`start_run` takes it.
+    """
+    connect()
     begun = RunInfo.load(remembered) if remembered and remembered.is_file() else None
     if begun and _find_run(begun):
         with mlflow.start_run(begun.run_id):

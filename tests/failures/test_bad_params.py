@@ -88,10 +88,21 @@ def test_a_missing_key_is_named(refused, key):
         ("train", 5, "a mapping with epochs"),
         ("model.signal_cam", [1], "a mapping with detrend_degree"),
         ("prepare.sampling_frequency", "100", "type int"),
+        ("model.ecg_xplaim.filters", 16, "a list of type int"),
+        ("model.ecg_xplaim.filters", [16, "32"], "type int"),
+        ("model.ecg_xplaim.band_pass", [0.5, "40 Hz"], "type float"),
     ],
 )
 def test_a_value_of_another_type(refused, key, value, expected):
-    refused(key, value, rf"{key.split('.')[-1]}: found .*; expected .*{expected}")
+    refused(key, value, rf"{key.split('.')[-1]}(\[\d\])?: found .*; expected .*{expected}")
+
+
+def test_a_drop_out_of_everything(refused):
+    refused("model.cnn.dropout", 1.0, "dropout: found 1.0; expected less than 1.0")
+
+
+def test_a_kernel_of_no_samples_is_found_in_its_list(refused):
+    refused("model.ecg_xplaim.kernels", [2, 0], r"kernels\[1\]: found 0; expected at least 1")
 
 
 @pytest.mark.parametrize(

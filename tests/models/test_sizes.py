@@ -1,0 +1,120 @@
+"""Each model at its published size, counted by hand."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ecglens.models import MODELS, build_model
+
+
+def trainable(model):
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def xplaim(labels):
+    """ECG-XPLAIM's parameters, the four of each BatchNorm's channels among them."""
+    total, channels = 0, 12
+    for filters in (16, 32, 128):
+        wide = 3 * filters
+        total += (2 + 10 + 40) * filters * (channels + wide)  # two stages
+        total += channels * wide  # shortcut
+        total += 3 * 4 * wide  # BatchNorm of both stages and of the shortcut
+        channels = wide
+    return total + (channels + 1) * labels
+
+
+def encoder():
+    """ECG-IMN's encoder: kernels of 3 leads by 15 samples, BatchNorm."""
+    convolutions = 45 * (1 * 16 + 16 * 32 + 32 * 64)
+    return convolutions + 2 * (16 + 32 + 64)
+
+
+def imn(classes):
+    """ECG-IMN: encoder, two stages of the decoder, the last convolution, the bias."""
+    decoder = 9 * (64 * 32 + 32 * 16) + 2 * (32 + 16) + 9 * 16 * classes + classes
+    return encoder() + decoder + 65 * classes
+
+
+def ribeiro(steps, labels):
+    """Ribeiro's ResNet: kernel 16, shortcuts where the filters change, one weight a moment."""
+    widths = (64, 128, 196, 256, 320)
+    total = 16 * 12 * 64 + 2 * 64
+    for before, after in pairwise(widths):
+        total += before * after + 16 * after * (before + after) + 2 * 2 * after
+    return total + (steps * widths[-1] + 1) * labels
+
+
+def inception(labels):
+    total, channels = 0, 12
+    for module in range(6):
+        total += channels * 32 + 32 * 32 * (39 + 19 + 9) + channels * 32 + 2 * 128
+        if module % 3 == 2:
+            total += (12 if module == 2 else 128) * 128 + 2 * 128
+        channels = 128
+    return total + benchmark_head(128, labels)
+
+
+def xresnet(labels):
+    total = 5 * (12 * 32 + 32 * 32 + 32 * 64) + 2 * (32 + 32 + 64)
+    channels = 64
+    for blocks in (3, 4, 23, 3):
+        for _ in range(blocks):
+            total += channels * 64 + 5 * 64 * 64 + 64 * 256 + 2 * (64 + 64 + 256)
+            total += channels * 256 + 2 * 256 if channels != 256 else 0
+            channels = 256
+    return total + benchmark_head(256, labels)
+
+
+def benchmark_head(features, labels):
+    """Two poolings, BatchNorm, hidden layer, BatchNorm, output."""
+    return 2 * 2 * features + (2 * features + 1) * 128 + 2 * 128 + 129 * labels
+
+
+def gru(labels):
+    """Each gate has two biases, as Keras' GRU."""
+    recurrent = 3 * 128 * (12 + 128 + 2) + 3 * 64 * (128 + 64 + 2)
+    norms = 2 * (128 + 64 + 64 + 32)
+    return recurrent + norms + 65 * 64 + 65 * 32 + 33 * labels
+
+
+def cnn(samples, labels):
+    left = (((samples - 4) // 2 - 4) // 2 - 2) // 2
+    convolutions = 5 * 12 * 32 + 32 + 5 * 32 * 64 + 64 + 3 * 64 * 128 + 128
+    return convolutions + 2 * (32 + 64 + 128) + (left * 128 + 1) * 128 + 129 * labels
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "labels", "expected"),
+    [
+        ("signal_cam", 1000, 1, 22_273),
+        ("ecg_imn", 1000, 1, imn(1)),
+        ("ecg_imn", 5000, 5, imn(5)),
+        ("ecg_imn_categorical", 1000, 1, imn(2)),
+        ("ecg_imn_direct", 1000, 1, encoder() + 65 * 12_000 + 65),
+        ("cnn", 1000, 2, cnn(1000, 2)),
+        ("gru", 1000, 3, gru(3)),
+        ("resnet", 4096, 6, ribeiro(16, 6)),
+        ("cnn2d_gradcam", 1000, 4, encoder() + 65 * 4),
+        ("xresnet1d101", 250, 5, xresnet(5)),
+        ("inception1d", 250, 5, inception(5)),
+    ],
+)
+def test_trainable_parameters_are_those_counted_by_hand(name, samples, labels, expected):
+    assert trainable(build_model(name, samples=samples, labels=labels)) == expected
+
+
+def test_ecg_xplaim_has_the_published_number_of_parameters():
+    assert xplaim(1) == 3_533_185
+    model = build_model("ecg_xplaim", samples=5000, labels=1)
+    assert model.count_params() == 3_533_185
+    assert trainable(model) == 3_533_185 - 2 * 3 * (48 + 96 + 384)  # less means and variances
+
+
+def test_the_hand_count_of_ecg_imn_is_the_published_one():
+    assert imn(1) == 139_490
+
+
+def test_no_model_is_left_out():
+    (marks,) = test_trainable_parameters_are_those_counted_by_hand.pytestmark
+    assert {case[0] for case in marks.args[1]} | {"ecg_xplaim"} == set(MODELS)
