@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from ecglens.errors import ModelError, ParameterError, did_you_mean
-from ecglens.models import crops, signal_cam  # noqa: F401  crops: its layers, for load_model
+from ecglens.models import crops, ensemble, signal_cam  # noqa: F401  layers that a file may hold
 
 MODELS: dict[str, Callable[..., keras.Model]] = {"signal_cam": signal_cam.build}
 
