@@ -12,13 +12,12 @@ from ecglens.errors import run_stage
 from ecglens.files import whole_folder
 from ecglens.labels import get_task
 from ecglens.models import build_model
-from ecglens.models.crops import whole_and_cropped
-from ecglens.params import load_params, trained_folder, training_folder
+from ecglens.params import load_params, trained_folder, training_folder, training_metrics
 from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
-from ecglens.tracking import start_run
-from ecglens.training import EpochLogger, fit, fit_folder, make_reproducible
+from ecglens.tracking import find_trained, log_training, member_run, start_run, tensorboard_folder
+from ecglens.training import EpochLogger, TensorBoard, Training, run_training
 
 
 def main() -> None:
@@ -27,29 +26,33 @@ def main() -> None:
     train, validation = (
         load_split(params.manifest, store, task, s) for s in ("train", "validation")
     )
-    make_reproducible(params.train.seed)
-    options = asdict(getattr(params.model, name))
-    model, network = whole_and_cropped(
-        partial(build_model, name, labels=len(task.labels),
-                sampling_frequency=store.sampling_frequency, **options),
-        store.samples, params.crop, params.train.crop_test,
+    training = Training(
+        partial(build_model, name, sampling_frequency=store.sampling_frequency,
+                **asdict(getattr(params.model, name))),
+        store, train, validation, params.train, params.crop,
+        work=training_folder(task.name, name), start=find_trained(params.train.start_from),
     )  # fmt: skip
-    work = training_folder(task.name, name)
-    progress = fit_folder(work, model, store, train, validation, params.train)
+    remembered = training.folder
     with (
-        start_run(params, task.name, name, store.sha256, progress / "run.json") as run,
+        start_run(params, task.name, name, store.sha256, remembered / "run.json") as run,
         whole_folder(trained_folder(task.name, name)) as folder,
     ):
-        history = fit(
-            model, store, train, validation, params.train,
-            work=work, network=network, callbacks=[EpochLogger(mlflow.log_metrics)],
+        trained = run_training(
+            training,
+            partial(member_run, run, remembered),
+            lambda seed: [
+                EpochLogger(mlflow.log_metrics), TensorBoard(tensorboard_folder(run, seed))
+            ],
         )  # fmt: skip
-        model.save(folder / "model.keras")
+        trained.model.save(folder / "model.keras")
         run.save(folder / "run.json")
-        table = pd.DataFrame(history).rename_axis("epoch").reset_index()
+        table = pd.DataFrame(trained.history).rename_axis("epoch").reset_index()
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
-        mlflow.log_figure(draw_history(history, title=f"{task.name}, {name}"), "history.png")
-    shutil.rmtree(progress)
+        log_training(trained.figures, training_metrics(task.name, name))
+        mlflow.log_artifact(folder / "model.keras", "trained")
+        figure = draw_history(trained.history, title=f"{task.name}, {name}")
+        mlflow.log_figure(figure, "history.png")
+    shutil.rmtree(remembered)
 
 
 run_stage(main)

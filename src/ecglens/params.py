@@ -270,6 +270,11 @@ def trained_folder(task: str, model: str) -> Path:
     return Path("models") / task / model / "trained"
 
 
+def training_metrics(task: str, model: str) -> Path:
+    """Figures of a training on its validation records."""
+    return Path("reports") / task / model / "training.json"
+
+
 def training_folder(task: str, model: str) -> Path:
     """Progress of trainings that were stopped; not an output, so DVC leaves it."""
     return Path("models") / task / model / "training"

@@ -16,11 +16,16 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from ecglens.errors import ModelError
 from ecglens.files import whole_file
 from ecglens.params import Params
 
 DATABASE = Path("mlruns/mlflow.db")
 TEST_OPENINGS = Path("mlruns/test_openings.jsonl")
+TENSORBOARD = Path("mlruns/tensorboard")
+GRID = "ecglens.grid"
+_QUEUE = "/.dvc/tmp/exps/"
+KERAS_ARTIFACT = "trained/model.keras"  # of a training's run, for fine-tuning
 RECREATED = "ecglens.recreated_from"
 _PACKAGES = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "onnx", "tf2onnx", "onnxruntime")
 
@@ -63,14 +68,33 @@ class RunInfo:
         return cls(**json.loads(path.read_text()))
 
 
+def home() -> Path:
+    """Return the project's folder, from the copy too in which DVC's queue runs an experiment.
+
+    DVC removes that copy afterwards; what is remembered of a run must not go with it.
+    """
+    here = Path.cwd().as_posix()
+    return Path(here.split(_QUEUE)[0]) if _QUEUE in here else Path()
+
+
+def tensorboard_folder(info: RunInfo, seed: int) -> Path:
+    """Return where the figures of a run's fit stand for TensorBoard; git ignores it."""
+    run = f"{info.name}-{info.run_id[:8]}"
+    return home() / TENSORBOARD / info.experiment / run / f"seed_{seed}"
+
+
+def _own_address() -> str:
+    return f"sqlite:///{home() / DATABASE}"
+
+
 def connect() -> str:
     """Point MLflow at MLFLOW_TRACKING_URI, or at the project's own database; return the address."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        DATABASE.parent.mkdir(exist_ok=True)
-        uri = f"sqlite:///{DATABASE}"
+        (home() / DATABASE).parent.mkdir(exist_ok=True)
+        uri = _own_address()
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     return uri
@@ -118,17 +142,43 @@ def open_run(info: RunInfo, remembered: Path | None = None) -> Iterator[RunInfo]
         As :func:`start_run` takes it.
     """
     connect()
+    with _begun_or_new(info, remembered) as run_id:
+        yield replace(info, run_id=run_id)
+
+
+@contextmanager
+def member_run(info: RunInfo, folder: Path, seed: int) -> Iterator[str]:
+    """Open the run of one network of an ensemble, a child of the active run, and give its id.
+
+    Parameters
+    ----------
+    info : RunInfo
+        Of the whole training.
+    folder : Path
+        Of the training's progress; a network that goes on also goes on in its run.
+    seed : int
+        Of the network.
+    """
+    params = {**info.params, "train.seed": seed, "train.ensemble": 1}
+    own = replace(info, run_id="", name=f"{info.name}, seed {seed}", params=params)
+    with _begun_or_new(own, folder / f"run_{seed}.json") as run_id:
+        yield run_id
+
+
+@contextmanager
+def _begun_or_new(info: RunInfo, remembered: Path | None) -> Iterator[str]:
+    """Open the run that a file remembers, if this database knows it, or else a new one."""
     begun = RunInfo.load(remembered) if remembered and remembered.is_file() else None
-    if begun and _find_run(begun):
-        with mlflow.start_run(begun.run_id):
-            yield begun
+    known = _find_run(begun) if begun else None
+    if known:
+        with mlflow.start_run(known, nested=True):
+            yield known
         return
     with _new_run(info) as run_id:
-        info = replace(info, run_id=run_id)
         if remembered:
             with whole_file(remembered) as part:
-                info.save(part)
-        yield info
+                replace(info, run_id=run_id).save(part)
+        yield run_id
 
 
 @contextmanager
@@ -171,7 +221,7 @@ def _find_run(info: RunInfo) -> str | None:
 @contextmanager
 def _new_run(info: RunInfo) -> Iterator[str]:
     _set_experiment(info.experiment)
-    with mlflow.start_run(run_name=info.name) as run:
+    with mlflow.start_run(run_name=info.name, nested=True, tags=_grid_tags(info)) as run:
         mlflow.log_params(info.params)
         mlflow.set_tags(
             {
@@ -184,16 +234,81 @@ def _new_run(info: RunInfo) -> Iterator[str]:
         yield run.info.run_id
 
 
+def _grid_tags(info: RunInfo) -> dict[str, str]:
+    """Return tags that make a run of DVC's queue a child of its grid's run, made where missing.
+
+    A grid is the experiments that were queued from one commit.
+    """
+    commit = os.environ.get("DVC_EXP_BASELINE_REV")
+    if _QUEUE not in Path.cwd().as_posix() or not commit or mlflow.active_run():
+        return {}
+    condition = f"tags.`{GRID}` = '{commit}'"
+    found = mlflow.search_runs(
+        experiment_names=[info.experiment], filter_string=condition, output_format="list"
+    )
+    if found:
+        parent = found[0].info.run_id
+    else:
+        client = MlflowClient()
+        experiment = mlflow.get_experiment_by_name(info.experiment).experiment_id
+        name = f"grid from {commit[:7]}"
+        parent = client.create_run(experiment, run_name=name, tags={GRID: commit}).info.run_id
+        client.set_terminated(parent)
+    return {"mlflow.parentRunId": parent, "dvc_experiment": os.environ.get("DVC_EXP_NAME", "")}
+
+
+def log_training(figures: dict[str, float], path: Path) -> None:
+    """Log what a training gave to the active run, and write it as a file that DVC compares."""
+    mlflow.log_metrics({f"trained_{name}": value for name, value in figures.items()})
+    with whole_file(path) as part:
+        part.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def find_trained(start_from: str) -> Path | None:
+    """Return the file of a trained Keras model: a path, or a registered model's; None for "".
+
+    Parameters
+    ----------
+    start_from : str
+        A path, or ``models:/<name>@<alias>`` or ``models:/<name>/<version>``.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    if not start_from.startswith("models:/"):
+        return Path(start_from) if start_from else None
+    connect()
+    name, _, alias = start_from.removeprefix("models:/").partition("@")
+    try:
+        if alias:
+            version = MlflowClient().get_model_version_by_alias(name, alias)
+        else:
+            version = MlflowClient().get_model_version(*name.rsplit("/", 1))
+        folder = mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=KERAS_ARTIFACT
+        )
+    except (MlflowException, TypeError, OSError) as error:
+        raise ModelError(
+            "train.start_from",
+            f"{start_from!r} ({error})",
+            "a .keras file, or models:/<registered name>@champion of a run that kept its weights",
+        ) from None
+    return Path(folder)
+
+
 def count_test_opening(info: RunInfo) -> int:
     """Write down that the test split is opened for a training; return how often it was, by task.
 
     Choosing among models by their test figures makes those figures too good; the count shows it.
     """
-    TEST_OPENINGS.parent.mkdir(exist_ok=True)
+    openings = home() / TEST_OPENINGS
+    openings.parent.mkdir(exist_ok=True)
     entry = {"experiment": info.experiment, "run_id": info.run_id, "time": utc_now()}
-    with open(TEST_OPENINGS, "a") as log:
+    with open(openings, "a") as log:
         log.write(json.dumps(entry) + "\n")
-    lines = TEST_OPENINGS.read_text().splitlines()
+    lines = openings.read_text().splitlines()
     return sum(json.loads(line)["experiment"] == info.experiment for line in lines)
 
 
@@ -210,9 +325,9 @@ def log_evaluation(validation: dict, test: dict, test_openings: int) -> None:
 
 def _set_experiment(name: str) -> None:
     """Select an experiment; in the project's own database its artifacts stand beside it."""
-    local = mlflow.get_tracking_uri() == f"sqlite:///{DATABASE}"
+    local = mlflow.get_tracking_uri() == _own_address()
     if local and mlflow.get_experiment_by_name(name) is None:
-        folder = (DATABASE.parent / "artifacts" / name).resolve()
+        folder = (home() / DATABASE.parent / "artifacts" / name).resolve()
         mlflow.create_experiment(name, artifact_location=folder.as_uri())
     mlflow.set_experiment(name)
 

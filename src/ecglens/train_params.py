@@ -109,6 +109,17 @@ class TrainParams:
     balance : {"none", "sampling"}
         With "sampling", records with rare labels are drawn more often.
     augment : AugmentParams
+    start_from : str
+        A trained model's .keras file, or a registered model, whose weights the fit begins with:
+        ``models/<task>/<model>/trained/model.keras``, or ``models:/<name>@champion``. Empty: none.
+    head : {"kept", "new"}
+        Whether the head's weights are taken too; labels of another task need a new one.
+    freeze_epochs : int
+        Epochs in which only the head is trained, before all is.
+    ensemble : int
+        Networks of the seeds from ``seed`` on; the model is the mean of their logits.
+    devices : int
+        GPUs, or other devices of the Keras backend, that share each batch.
     """
 
     epochs: int = at_least(1)
@@ -132,3 +143,8 @@ class TrainParams:
     crop_test: str = one_of("whole", "average", default="whole")
     balance: str = one_of("none", "sampling", default="none")
     augment: AugmentParams = AugmentParams()
+    start_from: str = ""
+    head: str = one_of("kept", "new", default="kept")
+    freeze_epochs: int = at_least(0, 0)
+    ensemble: int = at_least(1, 1)
+    devices: int = at_least(1, 1)

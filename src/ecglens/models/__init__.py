@@ -21,11 +21,12 @@ from ecglens.models import (
     additive_resnet,
     cnn,
     cnn2d_gradcam,
-    crops,  # noqa: F401  its layers, for load_model
+    crops,  # noqa: F401  its layers and ensemble's, for load_model
     ecg_imn,
     ecg_imn_categorical,
     ecg_imn_direct,
     ecg_xplaim,
+    ensemble,  # noqa: F401
     gru,
     inception1d,
     resnet,

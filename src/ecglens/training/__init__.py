@@ -1,6 +1,15 @@
-"""One fit of a model of the table: data, schedules, averaging, resuming, telling."""
+"""Training of a model of the table: data, schedules, averaging, resuming, telling."""
 
-from ecglens.training.callbacks import EpochLogger
+from ecglens.training.callbacks import EpochLogger, TensorBoard
 from ecglens.training.fit import fit, fit_folder, make_reproducible
+from ecglens.training.members import Training, run_training
 
-__all__ = ["EpochLogger", "fit", "fit_folder", "make_reproducible"]
+__all__ = [
+    "EpochLogger",
+    "TensorBoard",
+    "Training",
+    "fit",
+    "fit_folder",
+    "make_reproducible",
+    "run_training",
+]

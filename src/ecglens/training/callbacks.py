@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from ecglens.errors import ModelError
+from ecglens.evaluation.metrics import macro_auroc
 from ecglens.train_params import TrainParams
+from ecglens.training.failures import no_number
 from ecglens.training.network import Trainee, predictor_of_counts
 from ecglens.training.progress import Progress
 from ecglens.training.schedules import plateau_rate
@@ -59,8 +59,10 @@ class Validate(keras.callbacks.Callback):
         if trainee.network is not self.kept:
             self.kept.set_weights(trainee.kept_weights())
         logit = self.predictor.predict(self.signals, verbose=0)
+        if not np.isfinite(logit).all():
+            raise no_number(f"logits that are none after epoch {epoch + 1}", self.train_params)
         logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit)))
-        logs[BEST_BY] = float(roc_auc_score(self.truth, logit, average="macro"))
+        logs[BEST_BY] = macro_auroc(self.truth, logit)
         logs["learning_rate"] = float(ops.convert_to_numpy(trainee.optimizer.learning_rate))
         if logs[BEST_BY] > max(self.progress.history.get(BEST_BY, ()), default=-1.0):
             self.progress.best = [np.copy(weight) for weight in self.kept.get_weights()]
@@ -100,6 +102,7 @@ class Speed(keras.callbacks.Callback):
         taken = time.perf_counter() - self.start
         self.progress.seconds += taken
         logs["records_per_second"] = self.records / taken
+        logs["training_seconds"] = self.progress.seconds
 
 
 class Save(keras.callbacks.Callback):
@@ -175,22 +178,30 @@ class EpochLogger(keras.callbacks.Callback):
         self._log({name: float(value) for name, value in (logs or {}).items()}, step=epoch + 1)
 
 
-class StopAtNaN(keras.callbacks.Callback):
-    """Ends the fit with an error at the first loss that is no number."""
+class TensorBoard(keras.callbacks.Callback):
+    """Writes each epoch's figures where TensorBoard reads them; that package need not be there.
 
-    def __init__(self, params: TrainParams) -> None:
+    Parameters
+    ----------
+    folder : Path
+        Of the run. A fit that goes on adds to it.
+    """
+
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.train_params = params
+        self.writer = tf.summary.create_file_writer(str(folder))
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writer.as_default():
+            for name, value in (logs or {}).items():
+                # As tf.summary.scalar does, which belongs to the tensorboard package.
+                tf.summary.write(name, float(value), step=epoch + 1, metadata=_SCALAR)
+        self.writer.flush()
 
-    def on_train_batch_end(self, batch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            raise ModelError(
-                "train",
-                f"a loss of nan in epoch {self.epoch + 1}, step {batch + 1}",
-                "a finite loss",
-                f"Lower train.learning_rate ({self.train_params.learning_rate:g}), "
-                "or set train.gradient_clip.",
-            )
+    def on_train_end(self, logs=None):
+        self.writer.close()
+
+
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data={"plugin_name": "scalars"}, data_class="DATA_CLASS_SCALAR"
+)

@@ -13,6 +13,7 @@ from ecglens.store import Store
 from ecglens.train_params import TrainParams
 from ecglens.training import callbacks as own
 from ecglens.training.data import ordered_batches, training_batches
+from ecglens.training.failures import StopAtNaN, kept_on_error
 from ecglens.training.network import RunningAUROC, Trainee
 from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
@@ -55,7 +56,7 @@ def fit(
     Raises
     ------
     ModelError
-        If the loss is not a number.
+        If the loss is not a number or memory does not suffice; what was trained is kept.
     """
     if network is None:
         network = keras.models.clone_model(model) if params.ema else model
@@ -84,38 +85,41 @@ def fit_folder(
     no other experiment goes on from there.
     """
     data = [part for split in (train, validation) for part in (split.rows, split.truth)]
-    return work / key_of(params, store.sha256, *data, models=[model])
+    begun = [*data, *model.get_weights()]
+    return work / key_of(params, store.sha256, *begun, models=[model])
 
 
 def _run(model, network, store, train, validation, params, folder, progress: Progress, callbacks):
     """Run the epochs that are left."""
     steps, done = -(-len(train.rows) // params.batch_size), progress.epochs
     trainee = _trainee(network, store, train, params, steps)
-    loss = trainee.loss
     if progress.state:
         for variable, value in zip(own.state_of(trainee), progress.state, strict=True):
             variable.assign(value)
     ordered = ordered_batches(store, validation, max(params.batch_size, 64))
-    trainee.fit(
-        training_batches(
-            store, train, params.batch_size,
-            seed=params.seed, crop=network.input.shape[1], balance=params.balance,
-            first_step=done * steps,
-        ),
-        epochs=params.epochs,
-        initial_epoch=done,
-        steps_per_epoch=steps,
-        shuffle=False,
-        verbose=0,
-        callbacks=[
-            own.StopAtNaN(params),
-            own.Speed(steps * params.batch_size, progress),
-            own.Validate(model, ordered, validation.truth, loss, params, progress),
-            *callbacks,
-            own.Save(progress, folder),
-            own.Tell(params.epochs, steps, done),
-        ],
+    records = training_batches(
+        store, train, params.batch_size,
+        seed=params.seed, crop=network.input.shape[1], balance=params.balance,
+        first_step=done * steps,
     )  # fmt: skip
+    around = [
+        StopAtNaN(params),
+        own.Speed(steps * params.batch_size, progress),
+        own.Validate(model, ordered, validation.truth, trainee.loss, params, progress),
+        *callbacks,
+        own.Save(progress, folder),
+        own.Tell(params.epochs, steps, done),
+    ]
+    with kept_on_error(model, progress, folder, params):
+        trainee.fit(
+            records,
+            epochs=params.epochs,
+            initial_epoch=done,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=around,
+        )
 
 
 def _trainee(network, store: Store, train: Split, params: TrainParams, steps: int) -> Trainee:

@@ -75,15 +75,13 @@ def key_of(*parts: object, models: Iterable[keras.Model] = ()) -> str:
     parts
         Dataclasses, arrays and what JSON knows.
     models
-        By their configuration and the weights that they begin with.
+        By their configuration.
     """
     digest = hashlib.sha256()
     for part in parts:
         digest.update(_bytes(part))
     for model in models:
         digest.update(model.to_json().encode())
-        for weight in model.get_weights():
-            digest.update(_bytes(weight))
     for name in _CODE:
         for path in sorted(_PACKAGE.glob(name)):
             digest.update(path.read_bytes())

@@ -1,0 +1,166 @@
+"""A training as parameters ask for it: on crops, from a trained model, of several seeds."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ecglens.evaluation.metrics import macro_auroc
+from ecglens.models.crops import whole_and_cropped
+from ecglens.models.ensemble import mean_of
+from ecglens.splits import Split
+from ecglens.store import Store
+from ecglens.train_params import TrainParams
+from ecglens.training.data import ordered_batches
+from ecglens.training.devices import devices
+from ecglens.training.fit import fit, make_reproducible
+from ecglens.training.network import predictor_of_counts
+from ecglens.training.progress import key_of
+from ecglens.training.tuning import head_places, only_head, take_weights
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training is of.
+
+    Parameters
+    ----------
+    build : callable
+        From ``samples`` and ``labels``, by keyword, to a model of the table.
+    store : Store
+    train, validation : Split
+    params : TrainParams
+    crop : int or None
+        Samples of the stretches to train on.
+    work : Path
+        Folder for the progress.
+    start : Path or None
+        A trained model to begin with.
+    """
+
+    build: Callable[..., keras.Model]
+    store: Store
+    train: Split
+    validation: Split
+    params: TrainParams
+    crop: int | None
+    work: Path
+    start: Path | None = None
+
+    @property
+    def labels(self) -> int:
+        """Number of labels."""
+        return self.train.truth.shape[1]
+
+    @property
+    def folder(self) -> Path:
+        """Where this training keeps its progress: named by all that its outcome depends on."""
+        data = [
+            part for split in (self.train, self.validation) for part in (split.rows, split.truth)
+        ]
+        begun = np.fromfile(self.start, np.uint8) if self.start else None
+        model = self.build(samples=self.store.samples, labels=self.labels)
+        parts = (self.params, self.crop, self.store.sha256, *data, begun)
+        return self.work / key_of(*parts, models=[model])
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network at its best epoch; of several, the mean of each at its own.
+    history : dict of str to list of float
+        Loss and AUROC of train and validation; of several networks the mean, of the epochs that all
+        of them ran.
+    val_auroc : float
+        The model's macro AUROC on the validation records.
+    """
+
+    model: keras.Model
+    history: dict[str, list[float]]
+    val_auroc: float
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The validation AUROC, how many epochs were run, and how many parameters there are."""
+        return {
+            "val_auroc": self.val_auroc,
+            "epochs": len(self.history["val_auroc"]),
+            "parameters": self.model.count_params(),
+        }
+
+
+def run_training(
+    training: Training,
+    member: Callable[[int], AbstractContextManager] = nullcontext,
+    callbacks: Callable[[int], list[keras.callbacks.Callback]] = lambda seed: [],
+) -> "Trained":
+    """Fit the network, or a network a seed, and return the model of whole records.
+
+    Parameters
+    ----------
+    member : callable
+        From a seed to a context in which that seed's network of an ensemble is fitted, such as an
+        MLflow run.
+    callbacks : callable
+        From a seed to further Keras callbacks, for example tracking.
+
+    Returns
+    -------
+    Trained
+    """
+    training = replace(training, work=training.folder)
+    first, count = training.params.seed, training.params.ensemble
+    if count == 1:
+        model, history = _one(training, training.params, callbacks(first))
+        return Trained(model, history, max(history["val_auroc"]))
+    made = []
+    for seed in range(first, first + count):
+        with member(seed):
+            made.append(_one(training, replace(training.params, seed=seed), callbacks(seed)))
+    models, histories = zip(*made, strict=True)
+    epochs = min(len(history["loss"]) for history in histories)
+    history = {
+        name: np.mean([one[name][:epochs] for one in histories], axis=0).tolist()
+        for name in histories[0]
+    }
+    model = mean_of(models, models[0].name)
+    return Trained(model, history, validation_auroc(model, training.store, training.validation))
+
+
+def _one(
+    training: Training, params: TrainParams, callbacks: list
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Return a network of one seed at its best epoch, and its history."""
+    make_reproducible(params.seed)
+    samples, labels = training.store.samples, training.labels
+    build = partial(training.build, labels=labels)
+    with devices(params.devices):
+        model, network = whole_and_cropped(build, samples, training.crop, params.crop_test)
+        run = partial(
+            fit, model, training.store, training.train, training.validation,
+            work=training.work, network=network,
+        )  # fmt: skip
+        if training.start is None:
+            return model, run(params, callbacks=callbacks)
+        head = head_places(training.build, training.crop or samples, labels)
+        take_weights(model, training.start, head, new_head=params.head == "new")
+        if params.freeze_epochs:
+            alone = replace(params, epochs=params.freeze_epochs, schedule="constant")
+            with only_head(network, head):
+                run(alone)
+        return model, run(params, callbacks=callbacks)
+
+
+def validation_auroc(model: keras.Model, store: Store, split: Split) -> float:
+    """Return the macro AUROC of a model of whole records on a split."""
+    signals = ordered_batches(store, split, 64).map(lambda counts, _: counts)
+    logit = predictor_of_counts(model).predict(signals, verbose=0)
+    return macro_auroc(split.truth, logit)

@@ -1,0 +1,160 @@
+"""Trainings as parameters ask for them: ensembles, fine-tuning, and where their progress stands."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from ecglens.errors import ModelError, ParameterError
+from ecglens.evaluation.metrics import macro_auroc
+from ecglens.models import build_model
+from ecglens.train_params import TrainParams
+from ecglens.training import Training, make_reproducible, members, run_training
+from ecglens.training.tuning import head_places, only_head, take_weights
+
+PARAMS = TrainParams(
+    epochs=2, batch_size=32, learning_rate=0.01, schedule="constant", patience=20, seed=3
+)
+build = partial(build_model, "signal_cam", detrend_degree=0, scaling="none")
+
+
+@pytest.fixture
+def training(learnable, tmp_path):
+    keras.utils.clear_session()
+    return Training(
+        build, learnable.store, learnable.train, learnable.validation, PARAMS, None, tmp_path
+    )
+
+
+def logits(model, signals):
+    return np.asarray(model(signals)["logit"])
+
+
+def test_an_ensemble_is_the_mean_of_what_its_seeds_alone_would_be(training, learnable):
+    entered = []
+
+    @contextmanager
+    def member(seed):
+        entered.append(seed)
+        yield
+
+    both = run_training(replace(training, params=replace(PARAMS, ensemble=2)), member)
+    assert entered == [3, 4]
+    alone = [run_training(replace(training, params=replace(PARAMS, seed=s))) for s in (3, 4)]
+    signals = learnable.store.millivolts(learnable.validation.rows)
+    each = [logits(one.model, signals) for one in alone]
+    np.testing.assert_allclose(logits(both.model, signals), np.mean(each, axis=0), atol=1e-4)
+    expected = macro_auroc(learnable.validation.truth, np.mean(each, axis=0))
+    assert both.val_auroc == pytest.approx(expected, abs=1e-6)
+    assert both.history["val_auroc"] == pytest.approx(
+        np.mean([one.history["val_auroc"] for one in alone], axis=0)
+    )
+    assert both.figures["parameters"] == 2 * alone[0].figures["parameters"]
+
+
+def test_the_head_is_what_follows_the_labels():
+    places = head_places(build, 200, 2)
+    names = [
+        weight.path for k, weight in enumerate(build(samples=200, labels=2).weights) if k in places
+    ]
+    assert names == ["head/kernel", "head/bias"]
+
+
+@pytest.fixture
+def trained_file(tmp_path):
+    """A model of three labels with drawn weights."""
+    model = build(samples=200, labels=3)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.uniform(0.5, 1, w.shape) for w in model.get_weights()])
+    model.save(tmp_path / "trained.keras")
+    return tmp_path / "trained.keras", model
+
+
+def test_a_new_head_is_left_as_it_was_made_and_all_else_is_taken(trained_file):
+    path, trained = trained_file
+    model = build(samples=200, labels=2)
+    before = model.get_weights()
+    head = head_places(build, 200, 2)
+    take_weights(model, path, head, new_head=True)
+    for place, (now, was, theirs) in enumerate(
+        zip(model.get_weights(), before, trained.get_weights(), strict=True)
+    ):
+        np.testing.assert_array_equal(now, was if place in head else theirs)
+
+
+def test_a_kept_head_is_taken_where_labels_fit_and_refused_where_they_do_not(trained_file):
+    path, trained = trained_file
+    model = build(samples=200, labels=3)
+    take_weights(model, path, head_places(build, 200, 3), new_head=False)
+    for now, theirs in zip(model.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(now, theirs)
+    with pytest.raises(ParameterError, match=r"trained for 3 labels; expected 2.*train\.head=new"):
+        take_weights(build(samples=200, labels=2), path, head_places(build, 200, 2), new_head=False)
+
+
+def test_another_architecture_is_refused(tmp_path):
+    inputs = keras.Input((200, 12))
+    keras.Model(inputs, keras.layers.Dense(3)(inputs), name="other").save(tmp_path / "o.keras")
+    with pytest.raises(ModelError, match=r"other with 39 weights; expected signal_cam with 22,"):
+        take_weights(build(samples=200, labels=2), tmp_path / "o.keras", set(), new_head=True)
+
+
+def test_only_the_head_is_trained_meanwhile_and_all_after():
+    model = build(samples=200, labels=2)
+    count = len(model.trainable_variables)
+    with only_head(model, head_places(build, 200, 2)):
+        assert [w.path for w in model.trainable_variables] == ["head/kernel", "head/bias"]
+    assert len(model.trainable_variables) == count > 2
+
+
+def test_fine_tuning_begins_with_the_trained_weights_and_a_frozen_body_stays(
+    training, trained_file
+):
+    path, trained = trained_file
+    frozen = replace(PARAMS, head="new", freeze_epochs=1, epochs=1, learning_rate=1e-12)
+    result = run_training(replace(training, params=frozen, start=path))
+    body = zip(result.model.weights[:-2], trained.weights[:-2], strict=True)
+    for now, begun in body:
+        if "moving" not in now.path:  # the last epoch trains all, and moves BatchNorm's statistics
+            np.testing.assert_allclose(now, begun, atol=1e-6)
+    assert result.figures["epochs"] == 1
+
+
+def test_frozen_epochs_leave_the_body_and_move_the_head(training, trained_file, monkeypatch):
+    path, trained = trained_file
+    seen = []
+    fit = members.fit
+
+    def spy(model, *rest, **options):
+        history = fit(model, *rest, **options)
+        seen.append([np.array(weight) for weight in model.weights])
+        return history
+
+    monkeypatch.setattr(members, "fit", spy)
+    params = replace(PARAMS, head="new", freeze_epochs=2)
+    run_training(replace(training, params=params, start=path))
+    alone, whole = seen
+    for now, begun in zip(alone[:-2], trained.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(now, begun)
+    make_reproducible(PARAMS.seed)
+    fresh = build(samples=200, labels=2)
+    assert not np.array_equal(alone[-2], np.array(fresh.weights[-2]))
+    assert not np.array_equal(whole[0], alone[0])
+
+
+def test_the_folder_of_the_progress_follows_all_that_the_outcome_depends_on(
+    training, trained_file, learnable
+):
+    path, _ = trained_file
+    others = [
+        replace(training, params=replace(PARAMS, seed=4)),
+        replace(training, start=path),
+        replace(training, crop=100),
+        replace(training, build=partial(build_model, "signal_cam", detrend_degree=2)),
+        replace(training, store=replace(learnable.store, sha256="other")),
+    ]
+    folders = {one.folder for one in (training, *others)}
+    assert len(folders) == 6
