@@ -212,3 +212,16 @@ def test_z_scores_are_those_of_numpy_and_a_flat_lead_is_0(offset):
     result = np.asarray(ZScore()(signals))
     np.testing.assert_allclose(np.delete(result, 2, 2), np.delete(expected, 2, 2), atol=1e-4)
     np.testing.assert_array_equal(result[0, :, 2], 0)
+
+
+def test_a_crop_is_a_stretch_of_the_conditioned_record_that_begins_anywhere():
+    x = np.random.default_rng(3).normal(size=(64, 50, 12)).astype(np.float32)
+    inputs = keras.Input((50, 12))
+    whole = np.asarray(keras.Model(inputs, condition(inputs, detrend_degree=2))(x))
+    cut = np.asarray(keras.Model(inputs, condition(inputs, detrend_degree=2, crop=20))(x))
+    assert cut.shape == (64, 20, 12)
+    starts = []
+    for record, stretch in zip(whole, cut, strict=True):
+        starts += [k for k in range(31) if np.array_equal(record[k : k + 20], stretch)]
+    assert len(starts) == 64  # each is found, once
+    assert len(set(starts)) > 15 and min(starts) >= 0 and max(starts) <= 30

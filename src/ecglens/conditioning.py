@@ -204,6 +204,37 @@ def zero_phase_taps(sampling_frequency: float, band, notch: float, reach: int) -
     return np.concatenate([response[-reach:], response[: reach + 1]])
 
 
+@keras.saving.register_keras_serializable("ecglens")
+class RandomCrop(keras.layers.Layer):
+    """Pass on a stretch of each record, which begins anywhere.
+
+    Behind the conditioning, so that a stretch is what the whole record would have there: a baseline
+    that is fitted to 2.5 s would be another one.
+
+    Parameters
+    ----------
+    length : int
+        Samples.
+    """
+
+    def __init__(self, length: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.length = length
+        self.draws = keras.random.SeedGenerator()
+
+    def call(self, x):
+        last = x.shape[1] - self.length
+        first = keras.random.randint((ops.shape(x)[0], 1), 0, last + 1, seed=self.draws)
+        places = first + ops.arange(self.length, dtype=first.dtype)
+        return ops.take_along_axis(x, places[:, :, None], axis=1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.length, input_shape[2])
+
+    def get_config(self):
+        return {**super().get_config(), "length": self.length}
+
+
 def polynomial_basis(samples: int, degree: int) -> np.ndarray:
     """Return an orthonormal basis of the polynomials up to ``degree`` on a grid.
 
@@ -225,6 +256,7 @@ def condition(
     band_pass=(),
     notch: float = 0.0,
     sampling_frequency: float | None = None,
+    crop: int | None = None,
 ):
     """Apply the conditioning that parameters ask for to a Keras tensor (batch, samples, 12) in mV.
 
@@ -240,6 +272,8 @@ def condition(
         Hz; 0 for none.
     sampling_frequency : float, optional
         Hz; only the filters need it.
+    crop : int, optional
+        Samples; of each conditioned record a stretch of so many is passed on. For training alone.
 
     Raises
     ------
@@ -260,4 +294,4 @@ def condition(
         x = ZScore(name="scale")(x)
     elif scaling != "none":
         x = MedianMaxAbsScale(scaling, name="scale")(x)
-    return x
+    return RandomCrop(crop, name="crop")(x) if crop else x

@@ -1,6 +1,7 @@
 """A fit that is stopped goes on from its last whole epoch and ends as if nothing had been."""
 
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -47,9 +48,7 @@ def run(learnable, params, work, *callbacks):
     keras.utils.clear_session()
     make_reproducible(params.seed)
     model, network = whole_and_cropped(
-        lambda samples: build_model(
-            "signal_cam", samples=samples, labels=2, detrend_degree=0, scaling="none"
-        ),
+        partial(build_model, "signal_cam", labels=2, detrend_degree=0, scaling="none"),
         200, round(params.crop_seconds * 100) or None, params.crop_test,
     )  # fmt: skip
     ran = []

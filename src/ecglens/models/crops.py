@@ -16,14 +16,15 @@ def whole_and_cropped(
     Parameters
     ----------
     build : callable
-        From ``samples``, by keyword, to a model of the table.
+        From ``samples`` and ``crop``, by keyword, to a model of the table.
     samples : int
         Of a record.
     crop : int or None
         Of a stretch; None trains on whole records.
     test : {"whole", "average"}
-        The model of whole records is the same network built at their length, or the mean of crops
-        that overlap by half.
+        The model of whole records is the same network built at their length, and crops are taken
+        behind its conditioning; or it is the mean of crops that overlap by half, each conditioned
+        by itself.
 
     Raises
     ------
@@ -36,10 +37,9 @@ def whole_and_cropped(
         raise ParameterError("train.crop_seconds", found, f"at most a record's {samples}")
     if not crop or crop == samples:
         return build(samples=samples), build(samples=samples)
-    network = build(samples=crop)
     if test == "average":
-        return average_of_crops(build(samples=crop), samples), network
-    model = build(samples=samples)
+        return average_of_crops(build(samples=crop), samples), build(samples=crop)
+    model, network = build(samples=samples), build(samples=samples, crop=crop)
     if [w.shape for w in model.weights] != [w.shape for w in network.weights]:
         raise ParameterError(
             "train.crop_seconds",
