@@ -9,7 +9,7 @@ results="$root/benchmarks/results/$task"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fresh_clone "$folder/clone"
-data=(-S dataset=ptb-xl -S "ptb_xl.folder=$source" -S "tasks=[$task]")
+data=(-S dataset=ptb-xl -S "ptb-xl.folder=$source" -S "tasks=[$task]")
 timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
 timed train dvc repro "train@$task-signal_cam"
 timed evaluate-export-promote dvc repro

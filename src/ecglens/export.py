@@ -72,6 +72,7 @@ def make_card(
         data_version=run.data_version,
         git_commit=run.git_commit,
         created=utc_now(),
+        quality=store.quality,
     )
 
 

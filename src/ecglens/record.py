@@ -67,17 +67,6 @@ class Record:
         signal = resample(self.signal, self.sampling_frequency, sampling_frequency)
         return Record(signal, sampling_frequency, self.name, self.source)
 
-    def defects(self) -> list[str]:
-        """Return a sentence for each lead with missing samples or without any deflection."""
-        found = []
-        for lead, column in zip(LEADS, self.signal.T, strict=True):
-            missing = int(np.isnan(column).sum())
-            if missing:
-                found.append(f"lead {lead} has {missing} of {len(column)} samples missing (NaN)")
-            if missing < len(column) and np.nanmin(column) == np.nanmax(column):
-                found.append(f"lead {lead} is flat")
-        return found
-
 
 def lead_order(names: Sequence[str], source: object) -> list[int]:
     """Return, for each lead of :data:`LEADS`, its column in a file that names its leads ``names``.

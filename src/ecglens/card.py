@@ -1,0 +1,96 @@
+"""What an exported model says of itself, as one JSON object in the ONNX file's metadata."""
+
+import json
+from dataclasses import MISSING, dataclass, field
+
+from ecglens.errors import ModelError
+from ecglens.quality import known_rules
+from ecglens.record import LEADS
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What an exported model says of itself.
+
+    Parameters
+    ----------
+    task, model, dataset : str
+        What was asked, which architecture answered, which data taught it.
+    labels : tuple of str
+    thresholds : tuple of float
+        Probability from which a label is given, chosen on the validation fold.
+    sampling_frequency : int
+        Hz.
+    samples : int
+        Length of the input.
+    leads : tuple of str
+        In the order of the input's columns.
+    units : str
+        Of the input, "mV".
+    other_rates : str
+        "resample" or "refuse": what is done with a record at another rate.
+    run_id : str
+        The MLflow run that trained it.
+    data_version : str
+        DVC's hash of the prepared arrays.
+    git_commit : str
+        Of the code; ends in "-dirty" if it had uncommitted changes.
+    created : str
+        UTC time of the export.
+    quality : dict of str to str
+        What was done with records of poor quality before the training; see
+        :mod:`ecglens.quality.policy`.
+    """
+
+    task: str
+    model: str
+    dataset: str
+    labels: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    sampling_frequency: int
+    samples: int
+    leads: tuple[str, ...]
+    units: str
+    other_rates: str
+    run_id: str
+    data_version: str
+    git_commit: str
+    created: str
+    quality: dict = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: object) -> "ModelCard":
+        """Read a card.
+
+        Raises
+        ------
+        ModelError
+            If it is no JSON, a field is missing, or the input is not what this version of ECGLens
+            feeds.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError:
+            raise ModelError(source, "metadata that is not JSON", "a card of ECGLens") from None
+        fields = cls.__dataclass_fields__
+        missing = [
+            name
+            for name, spec in fields.items()
+            if name not in content and spec.default_factory is MISSING
+        ]
+        if missing:
+            raise ModelError(source, f"no {', '.join(missing)} in its metadata", "a full card")
+        values = {
+            name: tuple(content[name]) if isinstance(content[name], list) else content[name]
+            for name in fields
+            if name in content
+        }
+        values["quality"] = known_rules(values.get("quality", {}), f"{source}: quality")
+        card = cls(**values)
+        if card.leads != LEADS or card.units != "mV":
+            raise ModelError(source, f"leads {card.leads} in {card.units}", f"{LEADS} in mV")
+        return card
+
+    def to_json(self) -> str:
+        """Return the card as one JSON object."""
+        return json.dumps(self.__dict__)
