@@ -4,10 +4,10 @@
 
 Without --test nothing of fold 10 is read: weights are fitted on folds 1-8, variants of the score
 are compared on fold 9, and limits are chosen on folds 1-9 for the rates of false alarms below; each
-is printed beside what src/ecglens has, which is then reported on fold 9. With --test the same report
-is made of fold 10, and the opening is written down in benchmarks/results/quality/openings.txt. LUDB
-stands for data of another house. An exchange is made on the real record's signals, and measured
-anew from the start.
+is printed beside what src/ecglens has, which is then reported on fold 9. With --test the same
+report is made of fold 10, and the opening is written down in
+benchmarks/results/quality/openings.txt. LUDB stands for data of another house. An exchange is made
+on the real record's signals, and measured anew from the start.
 """
 
 import argparse

@@ -163,7 +163,7 @@ def test_a_patient_in_two_splits(folder, folds):
 
 
 def test_fetch_from_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(DatasetError, match=r"nowhere: found no such folder.*\(ptb_xl\.folder\)"):
+    with pytest.raises(DatasetError, match=r"nowhere: found no such folder.*\(ptb-xl\.folder\)"):
         fetch(tmp_path / "nowhere", tmp_path / "raw")
     assert list(tmp_path.iterdir()) == []
 
@@ -195,7 +195,7 @@ def test_a_fetch_that_fails_leaves_what_an_earlier_one_brought(folder, write_rec
     def fill_the_disk(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ecglens.datasets.ptb_xl.os.link", fill_the_disk)
+    monkeypatch.setattr("ecglens.datasets.folders.os.link", fill_the_disk)
     monkeypatch.setattr(shutil, "copyfile", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         fetch(folder, raw)

@@ -82,9 +82,11 @@ def manifest(folder: Path) -> pd.DataFrame:
     """
     path = folder / DATABASE
     table = read_table(path, [*_COLUMNS, *(column for _, column in RATES.values())])
-    strange = table.sex[~table.sex.isin((0, 1))].unique()[:5]
-    if len(strange):
-        raise DatasetError(path, f"sex {', '.join(map(str, strange))}", "0 or 1")
+    checks = (("strat_fold", range(1, 11), "1-10"), ("sex", (0, 1), "0 or 1"))
+    for column, known, expected in checks:
+        strange = table[column][~table[column].isin(known)].unique()[:5]
+        if len(strange):
+            raise DatasetError(path, f"{column} {', '.join(map(str, strange))}", expected)
     known = set(read_table(folder / STATEMENTS, []).iloc[:, 0])
     codes = [
         _codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id, strict=True)
@@ -98,7 +100,7 @@ def manifest(folder: Path) -> pd.DataFrame:
         {
             "record_id": whole_numbers(table, "ecg_id", path),
             "patient_id": whole_numbers(table, "patient_id", path),
-            "fold": whole_numbers(table, "strat_fold", path),
+            "fold": table.strat_fold.astype("int64"),
             "age": ages(table.age.replace(_OVER_89, OVER_89), path, table.ecg_id),
             "sex": table.sex.map({0: "male", 1: "female"}),
             "codes": [list(likelihoods) for likelihoods in codes],
