@@ -116,14 +116,13 @@ def _codes(text: str, path: Path, ecg: int) -> dict[str, float]:
     """Return the likelihood of each code of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
     try:
         codes = ast.literal_eval(str(text))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: brackets on end
         codes = None
     if not isinstance(codes, dict) or not all(map(_is_percent, codes.values())):
-        raise DatasetError(
-            path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood, 0-100"
-        )
+        found = f"scp_codes {str(text)[:80]!r} of ecg_id {ecg}"
+        raise DatasetError(path, found, "a dictionary of code: likelihood, 0-100")
     return {str(code): float(likelihood) for code, likelihood in codes.items()}
 
 
 def _is_percent(value: object) -> bool:
-    return isinstance(value, (int, float)) and 0 <= value <= 100
+    return type(value) in (int, float) and 0 <= value <= 100

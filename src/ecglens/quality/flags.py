@@ -111,8 +111,8 @@ _SILENT = {
 # Chosen on folds 1-9 of PTB-XL by benchmarks/quality.py and benchmarks/electrode_reversal.py, which
 # print them anew by these rules; fold 10 is reported there, and chose nothing of what stands here.
 # - Rates of false alarms on clean records: notes of wander, noise and burst 5 %, of contact 1 %;
-#   warnings of these four 0.5 %; lead_off and mains 0.2 %. On all records: each reversal 0.5 %,
-#   silent 0.05 %.
+#   warnings of these four 0.5 %; lead_off and mains 0.2 %. On all records, at most: each reversal
+#   0.5 %, silent 0.05 %.
 # - Values with a meaning of their own, checked against 0.1 % of clean records: flat, missing, held
 #   (s without any movement), clipped (times at one extreme), out_of_range and the two of scale (a
 #   wrong gain is a factor of ten or more), identity (four steps of the 5 microvolts in which the
