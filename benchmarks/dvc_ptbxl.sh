@@ -6,7 +6,7 @@ source=$(realpath "$1")
 folder=$(mktemp -d -p "$2")
 trap 'rm -rf "$folder"' EXIT
 fresh_clone "$folder/clone"
-timed fetch-label-prepare dvc exp run -S dataset=ptb-xl -S "ptb_xl.folder=$source" prepare
+timed fetch-label-prepare dvc exp run -S dataset=ptb-xl -S "ptb-xl.folder=$source" prepare
 timed repeat dvc repro prepare
 echo "files in data/raw: $(find data/raw -type f | wc -l), of them with a copy of their own: $(find data/raw -type f -links 1 | wc -l)"
 # du counts a file with several hard links once.

@@ -11,7 +11,7 @@ results="$root/benchmarks/results/${NAME:-$task}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fresh_clone "$folder/clone"
-data=(-S dataset=ptb-xl -S "ptb_xl.folder=$source" -S "tasks=[$task]" -S "models=[$model]")
+data=(-S dataset=ptb-xl -S "ptb-xl.folder=$source" -S "tasks=[$task]" -S "models=[$model]")
 timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
 timed train dvc repro "train@$task-$model"
 timed evaluate-export-promote dvc repro

@@ -1,67 +1,82 @@
-"""Flags of signal quality on PTB-XL: AUROC, sensitivity, false alarms, and seconds.
+"""Flags of signal quality on PTB-XL: limits chosen on folds 1-9, and fold 10 only when asked for.
 
-    python benchmarks/quality.py PTB-XL-FOLDER
+    python benchmarks/quality.py PTB-XL-FOLDER [--test]
 
 Truth is, first, what PTB-XL's annotators wrote beside a record, and second, faults that are put
-into one lead of clean records of fold 10. Clean is a record beside which nothing is written. The
-limits for given rates of false alarms are chosen on the clean records of folds 1-9 and printed
-beside those of src/ecglens; fold 10 is reported with those of src/ecglens. Where fold 10 has fewer
-than 20 records of a kind, those of all folds are reported, against the clean ones of fold 10.
+into one lead of clean records. Clean is a record beside which nothing is written.
+
+Without --test nothing of fold 10 is read. The limits that RATES ask for are chosen on the clean
+records of folds 1-9 and printed beside those of src/ecglens/quality/flags.py; so are variants of
+the formula behind "contact", and what the flags do on fold 9. With --test the same report is made
+of fold 10, with the limits as they are in src/ecglens, and the opening is written down in
+benchmarks/results/quality/openings.txt.
 """
 
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+from fold_10 import write_opening
+from quality_faults import faults
 from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from ecglens.datasets import ptb_xl
 from ecglens.formats import wfdb
-from ecglens.quality import LIMITS, flags_of, measures
+from ecglens.quality import LIMITS, Severity, electrodes, flags_of, measures
 
-# Column of ptbxl_database.csv: the flag that should find it, and its rate of false alarms.
+# Column of ptbxl_database.csv, and the flag that should find it.
 ANNOTATED = {
-    "baseline_drift": ("wander", 0.05),
-    "static_noise": ("noise", 0.05),
-    "burst_noise": ("burst", 0.05),
-    "electrodes_problems": ("contact", 0.01),
+    "baseline_drift": "wander",
+    "static_noise": "noise",
+    "burst_noise": "burst",
+    "electrodes_problems": "contact",
 }
+# Of clean records the share that may have a flag (or, where it is a note, a note; and a warning).
+RATES = {
+    "wander": (0.05, 0.005),
+    "noise": (0.05, 0.005),
+    "burst": (0.05, 0.005),
+    "contact": (0.01, 0.005),
+    "lead_off": (0.002, None),
+    "mains_50": (0.002, None),  # at 500 Hz
+}
+LEAST = 0.001  # the share that the limits with a meaning of their own may reach
 BATCH = 512  # records
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, test = Path(sys.argv[1]), "--test" in sys.argv[2:]
     manifest = ptb_xl.manifest(folder)
+    if not test:
+        manifest = manifest[manifest.fold < 10]
     table = pd.read_csv(folder / ptb_xl.DATABASE).set_index("ecg_id").loc[manifest.record_id]
-    truth = table[list(ANNOTATED)].notna()
-    clean, fold = ~truth.any(axis=1).to_numpy(), manifest.fold.to_numpy()
-    measured, seconds = measure_all(folder, manifest.file_100)
+    truth = table[list(ANNOTATED)].notna().reset_index(drop=True)
+    truth["clean"], fold = ~truth.any(axis=1), manifest.fold.to_numpy()
+    wanted = fold == 10 if test else fold < 10
+    measured, seconds = measure_all(folder, manifest.file_100[wanted])
     print(f"{len(measured)} records of 10 s at 100 Hz: {seconds:.1f} s of one core")
-
-    print(f"\n{'written beside it':<21}{'flag':<11}{'records':>8}{'AUROC':>7}{'each annotator':>18}"
-          f"{'found':>8}{'false alarms':>14}{'limit':>8}{'(1-9)':>7}")  # fmt: skip
-    for column, (kind, rate) in ANNOTATED.items():
-        present = truth[column].to_numpy()
-        annotated(column, kind, rate, measured, present, clean, fold, table.nurse.to_numpy())
-    low_voltage(measured, manifest, fold)
-    false_alarms(measured[clean & (fold == 10)])
-    for rate in (100, 500):
-        names = manifest[f"file_{rate}"][clean & (fold == 10)]
-        names = [name for name in names if (folder / f"{name}.hea").is_file()][:500]
-        simulated(np.stack([wfdb.read(folder / name).signal for name in names]), rate)
+    truth, table, manifest, fold = truth[wanted], table[wanted], manifest[wanted], fold[wanted]
+    if test:
+        write_opening()
+    else:
+        choose(measured[truth.clean], folder, manifest[truth.clean.to_numpy()])
+        contact_variants(folder, manifest, truth)
+    reported = fold == (10 if test else 9)
+    report(measured, truth, table, manifest, reported, folder)
 
 
-def measure_all(folder: Path, names: pd.Series) -> tuple[np.ndarray, float]:
+def measure_all(folder: Path, names: pd.Series, rate: float = 100) -> tuple[np.ndarray, float]:
     """Return all measures, and the processor's seconds without the reading."""
     found, seconds = [], 0.0
     for start in tqdm(range(0, len(names), BATCH), "PTB-XL", unit="batch"):
         part = names.iloc[start : start + BATCH]
         signals = np.stack([wfdb.read(folder / name).signal for name in part])
         begin = time.process_time()
-        found.append(measures(signals, 100))
+        found.append(measures(signals, rate))
         seconds += time.process_time() - begin
     return np.concatenate(found), seconds
 
@@ -70,48 +85,124 @@ def worst(measured: np.ndarray, kind: str) -> np.ndarray:
     """Return the record's value for a flag, its worst lead's, so that more is worse."""
     limit = LIMITS[kind]
     values = measured[limit.measure].astype(float)
-    values = np.nan_to_num(-values if limit.below else values, nan=-np.inf)
+    values = np.nan_to_num(-values if limit.below else values, nan=-1e9, neginf=-1e9)
     return values if values.ndim == 1 else values.max(axis=1)
 
 
-def annotated(column, kind, rate, measured, present, clean, fold, annotator) -> None:
-    """Print a line: how well a flag finds what was written, on fold 10."""
-    value = worst(measured, kind)
-    sign = -1 if LIMITS[kind].below else 1
-    chosen = sign * np.quantile(value[clean & (fold < 10)], 1 - rate)
-    limit = LIMITS[kind].value
-    test = (fold == 10) | (present & (present[fold == 10].sum() < 20))
-    own = []  # one annotator's limit is not another's: AUROC in all folds among one's records
-    for name in np.unique(annotator[present & ~np.isnan(annotator)]):
-        mine = (annotator == name) & (present | clean)
-        if present[mine].sum() >= 20:
-            own.append(roc_auc_score(present[mine], value[mine]))
-    spread = f"{np.median(own):.3f} ({min(own):.2f}-{max(own):.2f})" if own else ""
-    used = test & (present | clean)
-    print(f"{column:<21}{kind:<11}{(present & test).sum():>8}"
-          f"{roc_auc_score(present[used], value[used]):>7.3f}{spread:>18}"
-          f"{(value[present & test] > sign * limit).mean():>8.1%}"
-          f"{(value[clean & test] > sign * limit).mean():>14.2%}{limit:>8.3f}{chosen:>7.3f}"
+def choose(clean: np.ndarray, folder: Path, manifest: pd.DataFrame) -> None:
+    """Print the limits that RATES ask for on clean records, and those of src/ecglens."""
+    at_500 = manifest.file_500[[(folder / f"{n}.hea").is_file() for n in manifest.file_500]]
+    clean_500, _ = measure_all(folder, at_500, 500)
+    print(
+        f"\nlimits, from {len(clean)} clean records of folds 1-9 (mains: {len(at_500)} at 500 Hz)"
+    )
+    print(f"{'flag':<11}{'share':>7}{'limit':>9}{'src/ecglens':>13}")
+    for kind, rates in RATES.items():
+        limit = LIMITS[kind]
+        values = worst(clean_500 if kind.startswith("mains") else clean, kind)
+        for rate, present in zip(rates, (limit.value, limit.warning), strict=True):
+            if rate is not None:
+                chosen = (-1 if limit.below else 1) * np.quantile(values, 1 - rate)
+                print(f"{kind:<11}{rate:>7.1%}{chosen:>9.4f}{present:>13}")
+    others = ("reversal", "silent", "low_limb", "low_chest")
+    meant = [kind for kind in LIMITS if kind not in RATES and not kind.startswith(others)]
+    alarms = {kind: share(clean_500 if "mains" in kind else clean, kind) for kind in meant}
+    beyond = {kind: rate for kind, rate in alarms.items() if rate > LEAST}
+    print(f"limits with a meaning of their own, {len(meant)}: at most "
+          f"{max(alarms.values()):.2%} of clean records; beyond {LEAST:.1%}: {beyond or 'none'}"
     )  # fmt: skip
 
 
-def low_voltage(measured: np.ndarray, manifest: pd.DataFrame, fold: np.ndarray) -> None:
-    present = np.array(["LVOLT" in codes for codes in manifest.codes])
-    value, test = worst(measured, "low_limb"), fold == 10
+def share(measured: np.ndarray, kind: str) -> float:
+    broken = LIMITS[kind].broken(measured[LIMITS[kind].measure])
+    return float(np.mean(broken.any(axis=1) if broken.ndim == 2 else broken))
+
+
+def contact_variants(folder: Path, manifest: pd.DataFrame, truth: pd.DataFrame) -> None:
+    """Print how well the formula of "contact" does with other constants, on folds 1-9.
+
+    On all records with electrodes' problems, and every tenth clean one.
+    """
+    present = truth.electrodes_problems.to_numpy()
+    used = present | (truth.clean.to_numpy() & (np.arange(len(truth)) % 10 == 0))
+    print(f"\ncontact, {present.sum()} records with electrodes_problems of folds 1-9: AUROC")
+    for least in (0.0, 0.1, 0.3, 1.0):
+        row = []
+        for quiet in (0.0, 0.01, 0.02):
+            with patch.multiple(electrodes, _LEAST=least, _QUIET=quiet):
+                measured, _ = measure_all(folder, manifest.file_100[used])
+            row.append(roc_auc_score(present[used], worst(measured, "contact")))
+        shown = ", ".join(f"{a:.3f}" for a in row)
+        print(f"  least repeating power {least:.1f}, quiet 0, 0.01, 0.02 mV: {shown}")
+
+
+def report(measured, truth, table, manifest, reported, folder) -> None:
+    """Print what the flags of src/ecglens do on the reported fold."""
+    fold = manifest.fold[reported].iloc[0]
+    print(f"\nfold {fold}\n{'written beside it':<21}{'flag':<11}{'records':>8}{'AUROC':>7}"
+          f"{'each annotator':>18}{'noted':>8}{'warned':>8}{'clean: noted':>14}{'warned':>8}"
+    )  # fmt: skip
+    for column, kind in ANNOTATED.items():
+        # Where the fold has fewer than 20 of a kind, those of all folds that were read are taken.
+        present, clean = truth[column].to_numpy(), truth.clean.to_numpy() & reported
+        if (present & reported).sum() >= 20:
+            present = present & reported
+        annotated(column, kind, measured, present, clean, table.nurse.to_numpy())
+    low_voltage(measured[reported], manifest.codes[reported])
+    false_alarms(measured[truth.clean.to_numpy() & reported])
+    for rate in (100, 500):
+        names = manifest[f"file_{rate}"][truth.clean.to_numpy() & reported]
+        names = [name for name in names if (folder / f"{name}.hea").is_file()][:500]
+        simulated(np.stack([wfdb.read(folder / name).signal for name in names]), rate)
+
+
+def annotated(column, kind, measured, present, clean, annotator) -> None:
+    """Print a line: how well a flag finds what was written."""
+    value, used = worst(measured, kind), present | clean
+    own = []  # one annotator's limit is not another's: AUROC among one's records
+    for name in np.unique(annotator[present & ~np.isnan(annotator)]):
+        mine = (annotator == name) & used
+        if present[mine].sum() >= 20 and not present[mine].all():
+            own.append(roc_auc_score(present[mine], value[mine]))
+    spread = f"{np.median(own):.3f} ({min(own):.2f}-{max(own):.2f})" if own else ""
+    limit, sign = LIMITS[kind], -1 if LIMITS[kind].below else 1
+    shares = [
+        (value[which] > sign * bound).mean()
+        for which in (present, clean)
+        for bound in (limit.value, limit.warning)
+    ]
+    print(f"{column:<21}{kind:<11}{present.sum():>8}"
+          f"{roc_auc_score(present[used], value[used]):>7.3f}{spread:>18}"
+          f"{shares[0]:>8.1%}{shares[1]:>8.1%}{shares[2]:>14.2%}{shares[3]:>8.2%}"
+    )  # fmt: skip
+
+
+def low_voltage(measured: np.ndarray, codes: pd.Series) -> None:
+    present = np.array(["LVOLT" in row for row in codes])
+    value = worst(measured, "low_limb")
     flagged = value >= -LIMITS["low_limb"].value
-    print(f"{'code LVOLT':<21}{'low_limb':<11}{(present & test).sum():>8}"
-          f"{roc_auc_score(present[test], value[test]):>7.3f}{'':>18}"
-          f"{flagged[present & test].mean():>8.1%}{flagged[~present & test].mean():>14.2%}"
-          f"{LIMITS['low_limb'].value:>8.3f}"
+    print(f"{'code LVOLT':<21}{'low_limb':<11}{present.sum():>8}"
+          f"{roc_auc_score(present, value):>7.3f}{'':>18}"
+          f"{flagged[present].mean():>8.1%}{'':>8}{flagged[~present].mean():>14.2%}"
     )  # fmt: skip
 
 
 def false_alarms(measured: np.ndarray) -> None:
-    kinds = [{flag.kind for flag in flags} for flags in flags_of(measured)]
-    print(f"\nclean records of fold 10 ({len(kinds)}) with a flag: ", end="")
-    rates = {kind: np.mean([kind in k for k in kinds]) for kind in LIMITS}
-    print(", ".join(f"{kind} {rate:.2%}" for kind, rate in rates.items() if rate))
-    print(f"with any: {np.mean([bool(k) for k in kinds]):.1%}")
+    flags = flags_of(measured)
+    for what, severe in (("note or more", list(Severity)), ("warning or more", list(Severity)[1:])):
+        kinds = [{f.kind for f in row if f.severity in severe} for row in flags]
+        rates = {kind: np.mean([kind in k for k in kinds]) for kind in LIMITS}
+        shown = ", ".join(f"{kind} {rate:.2%}" for kind, rate in rates.items() if rate)
+        total = np.mean([bool(k) for k in kinds])
+        print(f"\nclean records ({len(kinds)}) with a {what}: {total:.1%}")
+        print(f"  {shown}")
+
+
+def with_flag(rows: list[list], kind: str) -> tuple[float, float]:
+    """Return the share of records with a flag of a kind, and with one that is more than a note."""
+    severities = [[f.severity for f in flags if f.kind == kind] for flags in rows]
+    severe = [any(s is not Severity.NOTE for s in found) for found in severities]
+    return float(np.mean([bool(found) for found in severities])), float(np.mean(severe))
 
 
 def simulated(signals: np.ndarray, rate: float) -> None:
@@ -119,101 +210,18 @@ def simulated(signals: np.ndarray, rate: float) -> None:
     rng = np.random.default_rng(1)
     before = measures(signals, rate)
     none = flags_of(before)
-    print(f"\n{len(signals)} clean records of fold 10 at {rate} Hz, each with a fault")
-    print(f"{'fault':<46}{'flag':<14}{'AUROC':>7}{'found':>8}{'false alarms':>14}")
+    print(f"\n{len(signals)} clean records at {rate} Hz, each with a fault")
+    print(f"{'fault':<46}{'flag':<14}{'AUROC':>7}{'found':>8}{'warned':>8}{'false alarms':>14}")
     for fault, kind, change in faults(rate, rng):
         broken = signals.copy()
         for signal in broken:
             change(signal, rng.integers(12))
         after = measures(broken, rate)
         value = np.concatenate([worst(before, kind), worst(after, kind)])
-        value = np.nan_to_num(value, neginf=-1e9)
         auroc = roc_auc_score(np.repeat([0, 1], len(signals)), value)
-        found, alarms = (
-            np.mean([any(f.kind == kind for f in flags) for flags in rows])
-            for rows in (flags_of(after), none)
-        )
-        print(f"{fault:<46}{kind:<14}{auroc:>7.3f}{found:>8.1%}{alarms:>14.2%}")
-
-
-def faults(rate: float, rng: np.random.Generator):
-    """Return (what, the flag that should find it, a function that does it to a signal's lead)."""
-
-    def seconds(signal):
-        return np.arange(len(signal)) / rate
-
-    def part(signal, length):
-        start = rng.integers(len(signal) - round(length * rate))
-        return slice(start, start + round(length * rate))
-
-    def missing(signal, lead):
-        signal[part(signal, 0.5), lead] = np.nan
-
-    def flat(signal, lead):
-        signal[:, lead] = 0
-
-    def off(signal, lead):
-        drift = rng.normal(0, 0.02, len(signal)).cumsum() * (100 / rate) ** 0.5
-        signal[:, lead] = drift + rng.normal(0, 0.02, len(signal))
-
-    def held(signal, lead):
-        where = part(signal, 1.5)
-        signal[where, lead] = signal[where.start, lead]
-
-    def clipped(signal, lead):
-        low, high = np.quantile(signal[:, lead], [0.005, 0.985])
-        signal[:, lead] = signal[:, lead].clip(low, high)
-
-    def wander(signal, lead):
-        signal[:, lead] += np.sin(2 * np.pi * (0.3 * seconds(signal) + rng.random()))
-
-    def noise(signal, lead):
-        signal[:, lead] += rng.normal(0, 0.05 * (rate / 100) ** 0.5, len(signal))
-
-    def burst(signal, lead):
-        where = part(signal, 1.5)
-        signal[where, lead] += rng.normal(0, 0.05 * (rate / 100) ** 0.5, where.stop - where.start)
-
-    def hum(line):
-        def change(signal, lead):
-            phase = line * seconds(signal) + rng.random()
-            signal[:, lead] += 0.05 * np.sin(2 * np.pi * phase)
-
-        return change
-
-    def times(factor):
-        def change(signal, lead):
-            signal *= factor
-
-        return change
-
-    def inverted(signal, lead):
-        signal[:, 3] *= -1
-
-    def interchanged(signal, lead):
-        signal[:, 4:6] = signal[:, 5:3:-1]
-
-    table = [
-        ("0.5 s missing", "missing", missing),
-        ("flat", "flat", flat),
-        ("off: drift and noise in place of the heart", "lead_off", off),
-        ("held for 1.5 s", "held", held),
-        ("cut off above the 98.5th percentile", "clipped", clipped),
-        ("wander of ±1 mV at 0.3 Hz", "wander", wander),
-        ("white noise of 0.05 mV below 50 Hz", "noise", noise),
-        ("the same for 1.5 s", "burst", burst),
-        ("all ten times too large", "too_large", times(10)),
-        ("all ten times too small", "too_small", times(0.1)),
-        ("all a thousand times too large", "out_of_range", times(1000)),
-        ("aVR inverted", "identity_aVR", inverted),
-        ("aVL and aVF interchanged", "identity_aVL", interchanged),
-    ]
-    lines = [
-        (f"hum of 0.05 mV at {line} Hz", f"mains_{line}", hum(line))
-        for line in (50, 60)
-        if rate > 2.4 * line
-    ]
-    return table + lines
+        found, warned = with_flag(flags_of(after), kind)
+        alarms, _ = with_flag(none, kind)
+        print(f"{fault:<46}{kind:<14}{auroc:>7.3f}{found:>8.1%}{warned:>8.1%}{alarms:>14.2%}")
 
 
 main()

@@ -14,7 +14,7 @@ def main() -> None:
     dataset, name = get_dataset(params.dataset), params.dataset
     manifest = dataset.manifest(params.raw_folder)
     manifest = with_labels(manifest, dataset.vocabulary, params.labels.policy)
-    manifest = with_draws(manifest, params.labels.draws, params.labels.seed)
+    manifest = with_draws(manifest, params.labels.draws, params.labels.seed, params.tasks)
     report = {
         "labels": count_labels(manifest, name),
         "pairs": count_pairs(manifest, name),

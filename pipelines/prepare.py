@@ -5,13 +5,14 @@ import pandas as pd
 from ecglens.datasets import record_files
 from ecglens.errors import run_stage
 from ecglens.params import load_params
-from ecglens.store import prepare
+from ecglens.quality import known_rules
+from ecglens.store import RECORDS, prepare
 
 
 def main() -> None:
     params = load_params()
     options = params.prepare
-    manifest = pd.read_parquet(params.manifest)
+    manifest = pd.read_parquet(params.manifest).query("needed")
     rejected = prepare(
         params.raw_folder,
         zip(manifest.record_id, record_files(manifest, options.sampling_frequency), strict=True),
@@ -21,8 +22,11 @@ def main() -> None:
         unreadable=options.unreadable,
         other_rates=options.other_rates,
         other_lengths=options.other_lengths,
+        quality=known_rules(options.quality),
     )
     print(f"{len(manifest) - len(rejected)} records prepared, {len(rejected)} rejected")
+    quality = pd.read_csv(params.signals / RECORDS, keep_default_na=False)[["severity", "policy"]]
+    print(quality.value_counts().rename("records").reset_index().to_string(index=False))
 
 
 run_stage(main)

@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "files"),
     ("record",),
     ("formats", "quality"),
-    ("vocabulary",),
+    ("vocabulary", "card"),
     ("labels", "inference", "conditioning", "param_fields"),
     ("train_params", "model_params"),
     ("params", "store", "datasets"),
@@ -28,7 +28,7 @@ LAYERS = (
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # What prediction needs: the production environment has nothing else.
-INFERENCE = {"inference", "formats", "quality", "record", "errors"}
+INFERENCE = {"inference", "card", "formats", "quality", "record", "errors"}
 HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "scipy", "sklearn", "onnx", "wfdb"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

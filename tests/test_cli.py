@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from sound_heart import heart
 
 from ecglens import __version__
 from ecglens.cli import main
@@ -137,19 +139,58 @@ def test_one_bad_record_of_three_fails_the_command_but_not_the_other_two(predict
     assert "00001_lr: " in out
     assert "00003_lr: " in out
     assert "nowhere/00002_lr.hea: found no such file" in err
-    assert "1 of 3 records failed" in err
+    assert "1 of 3 records have no prediction" in err
     assert "Traceback" not in err
 
 
-def test_defects_fail_a_record_unless_they_are_allowed(predict, write_record, tmp_path, records):
+@pytest.fixture
+def flat(write_record, tmp_path):
     counts = [[5 * (lead != 2) * (sample % 50) for lead in range(12)] for sample in range(1000)]
-    header = write_record(tmp_path / "flat", counts)
-    code, out, err = predict(header)
-    assert (code, out) == (1, "")
-    assert "lead III is flat" in err
-    code, out, err = predict(header, "--allow-defects")
+    return write_record(tmp_path / "flat", counts)
+
+
+def test_an_abstention_is_a_title_without_any_number_and_fails_the_command(predict, flat):
+    code, out, err = predict(flat)
+    assert code == 1
+    title, *rest = out.strip().split("\n")
+    assert title.startswith("flat: ABSTAINED, NO PREDICTION: signal_cam, rhythm")
+    assert rest[0] == "reason: lead III is flat"
+    assert "probability" not in out and "NORM" not in out
+    assert "lead III is flat" in err and "--policy 'keep'" in err
+
+
+def test_an_abstention_in_json_has_no_labels(predict, flat, records):
+    code, out, _ = predict(flat, records[0], "--json")
+    abstained, predicted = map(json.loads, out.strip().split("\n"))
+    assert code == 1
+    assert (abstained["abstained"], abstained["labels"]) == (True, None)
+    assert abstained["reasons"] == ["lead III is flat"]
+    assert {flag["severity"] for flag in abstained["flags"]} >= {"unusable"}
+    assert (predicted["abstained"], predicted["reasons"]) == (False, [])
+    assert abstained.keys() == predicted.keys()
+
+
+def test_a_policy_lets_the_record_through_with_a_warning(predict, flat):
+    code, out, err = predict(flat, "--policy", "keep")
     assert (code, err) == (0, "")
     assert "warning: lead III is flat" in out
+    code, out, _ = predict(flat, "--policy", "mask_lead", "--policy", "note=keep")
+    assert code == 0
+    assert "warning: taken as missing: lead III (policy mask_lead)" in out
+
+
+def test_a_note_is_printed_as_such(predict, write_record, tmp_path):
+    counts = heart(100) * 1000
+    counts[:, 11] += 1000 * np.sin(2 * np.pi * 0.25 * np.arange(1000) / 100)
+    _, out, _ = predict(write_record(tmp_path / "a", counts))
+    assert "note: the baseline of lead V6 wanders by" in out
+    assert "warning" not in out
+
+
+def test_an_unknown_policy_is_refused_before_anything_is_read(predict):
+    code, out, err = predict("nowhere", "--policy", "mask")
+    assert (code, out) == (1, "")
+    assert 'Did you mean "mask_lead"' in err and "nowhere" not in err
 
 
 def test_a_model_of_simulated_records_says_so_in_the_table(predict, recarded, records):

@@ -40,7 +40,8 @@ def test_a_record_on_disk_gets_the_numbers_of_keras(predictor, exported, simulat
             np.testing.assert_allclose(
                 getattr(prediction, name), outputs[name][number], atol=1e-4, err_msg=name
             )
-        assert prediction.warnings == tuple(flag.sentence for flag in prediction.flags)
+        said = {*prediction.warnings, *prediction.notes}
+        assert said == {flag.sentence for flag in prediction.flags}
 
 
 def test_attribution_and_bias_sum_to_the_logit_of_every_label(predictor, record):
@@ -100,15 +101,15 @@ def test_flat_and_missing_leads_are_refused_all_at_once_by_name(predictor, recor
     message = str(caught.value)
     assert "lead aVL is flat" in message
     assert "lead V3 has 20 of 1000 samples missing (NaN)" in message
-    assert "--allow-defects" in message
+    assert "--policy 'keep'" in message
 
 
-def test_defects_that_are_allowed_become_warnings_and_missing_samples_nought(
+def test_defects_that_are_kept_become_warnings_and_missing_samples_nought(
     predictor, record, exported
 ):
     record.signal[:, 4] = 0.2
     record.signal[10:30, 8] = np.nan
-    prediction = predictor.predict(record, allow_defects=True)
+    prediction = predictor.predict(record, policy="keep")
     assert prediction.warnings == (
         "lead aVL is flat",
         "lead V3 has 20 of 1000 samples missing (NaN)",

@@ -151,6 +151,18 @@ def test_the_manifest_says_for_which_tasks_a_record_was_drawn(manifest):
     assert not with_draws(manifest, {}, seed=1).draws.map(len).any()
 
 
+@pytest.mark.parametrize(
+    ("tasks", "only_the_drawn"),
+    [(["lqt"], True), (["lqt", "superclass"], False), (["superclass"], False), ([], False)],
+)
+def test_only_drawn_records_are_needed_if_every_task_has_a_draw(manifest, tasks, only_the_drawn):
+    draws = {"lqt": {"lqt": 50, "neg": 50}}
+    table = with_draws(manifest, draws, seed=1, tasks=tasks)
+    drawn = balanced_draw(manifest, LQT, draws["lqt"], 1)
+    assert np.array_equal(table.needed, drawn | (not only_the_drawn))
+    assert with_draws(manifest, {}, seed=1, tasks=["lqt"]).needed.all()
+
+
 # Counts
 
 

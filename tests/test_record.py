@@ -127,30 +127,6 @@ def test_more_than_int16_microvolts_hold_is_refused_and_never_wraps(peak):
         to_microvolts(np.array([0.0, peak]), "a")
 
 
-# Defects
-
-
-def test_a_sound_record_has_no_defects():
-    assert Record(noise(), 100, "a").defects() == []
-
-
-@pytest.mark.filterwarnings("error")
-def test_missing_samples_and_flat_leads_are_named():
-    signal = noise()
-    signal[:7, 1] = np.nan
-    signal[:, 6] = 0.4
-    signal[:, 7] = np.nan
-    signal[10:, 8] = np.nan
-    signal[:10, 8] = 0.0
-    assert Record(signal, 100, "a").defects() == [
-        "lead II has 7 of 1000 samples missing (NaN)",
-        "lead V1 is flat",
-        "lead V2 has 1000 of 1000 samples missing (NaN)",
-        "lead V3 has 990 of 1000 samples missing (NaN)",
-        "lead V3 is flat",
-    ]
-
-
 # Resampling
 
 RATIOS = {  # (from Hz, to Hz): up, down

@@ -169,7 +169,7 @@ def test_the_registered_model_answers_as_the_file_and_belongs_to_its_run(gate, e
 
 def test_a_registered_model_that_answers_otherwise_never_becomes_champion(gate, monkeypatch):
     class Wrong:
-        def predict(self, signals):
+        def predict(self, signals, params):
             return {name: np.array(9.0) for name in OUTPUTS}
 
     monkeypatch.setattr(mlflow.pyfunc, "load_model", lambda uri: Wrong())

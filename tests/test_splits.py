@@ -1,5 +1,7 @@
 """Which prepared records a task uses in each split, and what is true of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,16 @@ def test_a_record_that_was_rejected_in_prepare_takes_no_part(table, manifest):
     kept = table.record_id[table.record_id != table.record_id[table.split == "test"].iloc[0]]
     split = load_split(manifest, a_store(kept), TASK, "test")
     assert len(split.rows) == (table.split == "test").sum() - 1
+
+
+def test_a_record_abstained_from_takes_no_part_and_is_counted(table, manifest):
+    store = a_store(table.record_id)
+    first = np.flatnonzero(table.split == "test")[0]
+    store = replace(store, abstained=np.arange(len(table)) == first)
+    split = load_split(manifest, store, TASK, "test")
+    assert first not in split.rows and split.abstained == 1
+    assert len(split.rows) == (table.split == "test").sum() - 1
+    assert load_split(manifest, store, TASK, "train").abstained == 0
 
 
 def test_a_prepared_record_that_the_manifest_does_not_know_is_refused(table, manifest):

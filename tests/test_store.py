@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import wfdb as reference
+from sound_heart import heart
 
+from ecglens.errors import DatasetError
+from ecglens.quality import known_rules
 from ecglens.record import LEADS, MISSING
 from ecglens.store import open_store, prepare
 
@@ -62,7 +65,7 @@ def test_the_index_says_what_the_numbers_are(source, tmp_path):
     expected = hashlib.sha256(b"".join(counts_of(n).tobytes() for n in (3, 1, 2))).hexdigest()
     assert index == {
         "sampling_frequency": RATE, "units": "uV", "leads": list(LEADS), "sha256": expected,
-        "record_ids": "int64",
+        "record_ids": "int64", "quality": {},
     }  # fmt: skip
     assert store.sha256 == expected
 
@@ -123,3 +126,70 @@ def test_real_records_are_stored_as_the_wfdb_package_reads_them(ptb_xl, tmp_path
         expected = reference.rdrecord(str(ptb_xl / name), physical=False).d_signal
         assert store.record_ids[row] == record_id
         assert np.array_equal(store.counts[row], expected)
+
+
+# Quality
+
+
+@pytest.fixture
+def doubtful(tmp_path, write_record):
+    """Two sound records and, between them, one whose lead V1 is flat."""
+    for number in (1, 2, 3):
+        counts = np.rint(heart(100) * 1000)
+        counts[:, 6] = 70 if number == 2 else counts[:, 6]
+        write_record(tmp_path / "raw" / str(number), counts)
+    return tmp_path / "raw"
+
+
+def judged(source, tmp_path, **rules):
+    files = [(n, str(n)) for n in (1, 2, 3)]
+    store, rejected = prepared(source, tmp_path / "signals", files, quality=known_rules(rules))
+    return store, rejected, pd.read_csv(tmp_path / "signals/records.csv", keep_default_na=False)
+
+
+@pytest.mark.parametrize("rules", [{}, {"unusable": "keep"}, {"warning": "drop"}])
+def test_kept_records_are_stored_as_they_are_with_what_was_found(doubtful, tmp_path, rules):
+    store, rejected, noted = judged(doubtful, tmp_path, **rules)
+    assert noted.severity.tolist() == ["", "unusable", ""]
+    assert noted.policy.tolist() == ["keep"] * 3 and not len(rejected)
+    assert (store.counts[1, :, 6] == 70).all() and not store.abstained.any()
+    assert store.quality == rules
+
+
+def test_a_masked_lead_is_missing_in_the_arrays_and_the_others_are_not(doubtful, tmp_path):
+    store, _, noted = judged(doubtful, tmp_path, flat="mask_lead")
+    assert noted.policy.tolist() == ["keep", "mask_lead", "keep"]
+    assert noted.quality_flags[1] == "flat:V1=0"
+    missing = store.counts == MISSING
+    assert missing[1, :, 6].all() and missing.sum() == SAMPLES
+
+
+def test_a_dropped_record_is_not_in_the_arrays_and_listed_with_its_reason(doubtful, tmp_path):
+    store, rejected, noted = judged(doubtful, tmp_path, unusable="drop")
+    assert store.record_ids.tolist() == noted.record_id.tolist() == [1, 3]
+    assert store.counts.shape == (2, SAMPLES, 12)
+    assert rejected.record_id.tolist() == [2]
+    assert rejected.error[0] == "dropped for its quality: lead V1 is flat (prepare.quality)"
+    data = (tmp_path / "signals" / "signals.npy").read_bytes()[-store.counts.nbytes :]
+    assert hashlib.sha256(data).hexdigest() == store.sha256
+
+
+def test_an_abstained_record_is_in_the_arrays_and_marked(doubtful, tmp_path):
+    store, rejected, _ = judged(doubtful, tmp_path, unusable="abstain")
+    assert store.abstained.tolist() == [False, True, False] and not len(rejected)
+    assert (store.counts[1, :, 6] == 70).all()
+
+
+def test_if_quality_leaves_no_record_that_is_an_error_with_the_first_reason(doubtful, tmp_path):
+    with pytest.raises(DatasetError, match=r"no usable record.*lead V1 is flat"):
+        prepared(
+            doubtful, tmp_path / "signals", [(2, "2")], quality=known_rules({"unusable": "drop"})
+        )
+    assert not (tmp_path / "signals").exists()
+
+
+def test_quality_is_judged_alike_in_one_batch_and_in_many(doubtful, tmp_path, monkeypatch):
+    whole = judged(doubtful, tmp_path / "a", unusable="drop")
+    monkeypatch.setattr("ecglens.store._Writer._AT_A_TIME", 1)
+    parts = judged(doubtful, tmp_path / "b", unusable="drop")
+    assert whole[0].sha256 == parts[0].sha256 and whole[2].equals(parts[2])

@@ -34,8 +34,8 @@ def _parser() -> argparse.ArgumentParser:
         "predict",
         help="predict ECG files, each with its explanation",
         description="Predict 12-lead ECGs in WFDB, CSV, NPY, NPZ, DICOM, HL7 aECG, GE MUSE XML, "
-        "Philips Sierra XML, SCP-ECG or EDF. Exit code 1 if any could not be predicted; the others "
-        "are.",
+        "Philips Sierra XML, SCP-ECG or EDF. Exit code 1 if any could not be, or must not be, "
+        "predicted; the others are.",
     )
     predict.add_argument(
         "records", nargs="+", metavar="RECORD", help="a file, or a WFDB record without .hea"
@@ -55,8 +55,11 @@ def _parser() -> argparse.ArgumentParser:
         "most probable)",
     )  # fmt: skip
     predict.add_argument(
-        "--allow-defects", action="store_true",
-        help="predict in spite of missing samples or flat leads, with a warning",
+        "--policy", action="append", default=[], metavar="RULE",
+        help="what is done with a record of poor quality. keep, mask_lead or abstain: with missing "
+        "samples and flat leads (default: abstain). FLAG=POLICY or SEVERITY=POLICY, such as "
+        "noise=mask_lead or warning=abstain: with others (default: what was done when the model "
+        "was trained). May be repeated",
     )  # fmt: skip
     predict.set_defaults(run=_predict)
 
@@ -190,9 +193,11 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from ecglens import formats
-    from ecglens.inference import Predictor
+    from ecglens.inference import Abstention, Predictor
+    from ecglens.quality import AbstainedError
 
     predictor = Predictor(find_model(options.model))
+    predictor.rules(options.policy)  # refused here, before any record is read
     _check_labels(options.label or [], predictor)
     leads = options.leads.split(",") if options.leads else None
     failures = 0
@@ -201,7 +206,14 @@ def _predict(options: argparse.Namespace) -> int:
             ecg = formats.read(
                 record, sampling_frequency=options.rate, units=options.units, leads=leads
             )
-            prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
+            prediction = predictor.predict(ecg, policy=options.policy)
+        except AbstainedError as error:
+            answer = Abstention(ecg, predictor.card, error.reasons, error.flags)
+            without = json.dumps(answer.to_dict()) if options.json else abstention(answer)
+            print(without if options.json or not number else f"\n{without}")
+            print(f"ecglens: {error}", file=sys.stderr)
+            failures += 1
+            continue
         except ECGLensError as error:
             print(f"ecglens: {error}", file=sys.stderr)
             failures += 1
@@ -213,7 +225,8 @@ def _predict(options: argparse.Namespace) -> int:
         if options.plot:
             _plot(prediction, options.plot, options.label)
     if failures:
-        print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
+        found = f"{failures} of {len(options.records)} records have no prediction"
+        print(f"ecglens: {found}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -274,7 +287,20 @@ def table(prediction) -> str:
             f"{label:<10}{prediction.probability[k]:>12.3f}{card.thresholds[k]:>11.3f}  "
             f"{'yes' if prediction.positive[k] else 'no':<4}{sums}"
         )
-    return "\n".join([*lines, *(f"warning: {w}" for w in prediction.warnings)])
+    lines += [f"warning: {sentence}" for sentence in prediction.warnings]
+    return "\n".join([*lines, *(f"note: {sentence}" for sentence in prediction.notes)])
+
+
+def abstention(answer) -> str:
+    """Return as text that there is no prediction, and why."""
+    card, said = answer.card, answer.to_dict()
+    lines = [
+        f"{answer.record.name}: ABSTAINED, NO PREDICTION: {card.model}, {card.task}, trained on "
+        f"{card.dataset}",
+        *(f"reason: {sentence}" for sentence in said["reasons"]),
+        *(f"warning: {s}" for s in said["warnings"] if s not in said["reasons"]),
+    ]
+    return "\n".join(lines)
 
 
 def _plot(prediction, folder: Path, labels: list[str] | None) -> None:

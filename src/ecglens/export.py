@@ -75,6 +75,7 @@ def make_card(
         git_commit=run.git_commit,
         created=utc_now(),
         additive=MODELS[model].additive,
+        quality=store.quality,
     )
 
 

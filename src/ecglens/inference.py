@@ -3,7 +3,7 @@
 The file describes itself: what it takes, its labels and thresholds, and what it was made from.
 """
 
-import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,112 +11,23 @@ import numpy as np
 import onnxruntime
 
 from ecglens import formats
-from ecglens.errors import ModelError, ParameterError, RecordError
-from ecglens.quality import Flag, Policy, apply_policy, assess
+from ecglens.card import PLAIN_OUTPUTS, ModelCard
+from ecglens.errors import ModelError, RecordError
+from ecglens.quality import (
+    Flag,
+    Policy,
+    Severity,
+    Treatment,
+    apply_policy,
+    assess,
+    flags_of,
+    measures,
+    treat,
+)
+from ecglens.quality.policy import as_prepared, prediction_rules
 from ecglens.record import LEADS, Record
 
-PLAIN_OUTPUTS = ("probability", "logit")  # of every model
-OUTPUTS = (*PLAIN_OUTPUTS, "attribution", "bias")  # of a model that is additive
 METADATA_KEY = "ecglens"  # one JSON object under this key in the file's metadata
-WARNING_SIMULATED = "the model was trained on simulated records only: not for patients"
-WARNING_NOT_ADDITIVE = (
-    "the model is not additive: no exact explanation comes with it. Methods that look at it from "
-    "outside (occlusion, gradients, Grad-CAM) estimate one, and their sum is not the logit"
-)
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What an exported model says of itself.
-
-    Parameters
-    ----------
-    task, model, dataset : str
-        What was asked, which architecture answered, which data taught it.
-    labels : tuple of str
-    thresholds : tuple of float
-        Probability from which a label is given, chosen on the validation fold.
-    sampling_frequency : int
-        Hz.
-    samples : int
-        Length of the input.
-    leads : tuple of str
-        In the order of the input's columns.
-    units : str
-        Of the input, "mV".
-    other_rates : str
-        "resample" or "refuse": what is done with a record at another rate.
-    run_id : str
-        The MLflow run that trained it.
-    data_version : str
-        DVC's hash of the prepared arrays.
-    git_commit : str
-        Of the code; ends in "-dirty" if it had uncommitted changes.
-    created : str
-        UTC time of the export.
-    additive : bool
-        Whether the file explains each logit exactly; one that does not has no attribution, no bias.
-    """
-
-    task: str
-    model: str
-    dataset: str
-    labels: tuple[str, ...]
-    thresholds: tuple[float, ...]
-    sampling_frequency: int
-    samples: int
-    leads: tuple[str, ...]
-    units: str
-    other_rates: str
-    run_id: str
-    data_version: str
-    git_commit: str
-    created: str
-    additive: bool = True
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """What the file puts out, by name."""
-        return OUTPUTS if self.additive else PLAIN_OUTPUTS
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader of any of its predictions must know."""
-        simulated = [WARNING_SIMULATED] if self.dataset == "simulated" else []
-        return (*simulated, *([] if self.additive else [WARNING_NOT_ADDITIVE]))
-
-    @classmethod
-    def from_json(cls, text: str, source: object) -> "ModelCard":
-        """Read a card.
-
-        Raises
-        ------
-        ModelError
-            If it is no JSON, a field is missing, or the input is not what this version of ECGLens
-            feeds.
-        """
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError:
-            raise ModelError(source, "metadata that is not JSON", "a card of ECGLens") from None
-        fields = cls.__dataclass_fields__
-        # Files of before there were models that are not additive do not say that they are.
-        missing = [name for name in fields if name not in content and name != "additive"]
-        if missing:
-            raise ModelError(source, f"no {', '.join(missing)} in its metadata", "a full card")
-        values = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in content.items()
-            if name in fields
-        }
-        card = cls(**values)
-        if card.leads != LEADS or card.units != "mV":
-            raise ModelError(source, f"leads {card.leads} in {card.units}", f"{LEADS} in mV")
-        return card
-
-    def to_json(self) -> str:
-        """Return the card as one JSON object."""
-        return json.dumps(self.__dict__)
 
 
 @dataclass(frozen=True)
@@ -135,7 +46,8 @@ class Prediction:
         In logit units. None, as ``bias``, of a model that is not additive.
     bias : ndarray of float32, shape (labels,), or None
     warnings : tuple of str
-        What a reader must know before trusting it; the flags' sentences among it.
+        What a reader must know before trusting it; the sentences of flags that are more than notes
+        among it.
     flags : tuple of Flag
         What is wrong with the record as it was given.
     """
@@ -153,6 +65,11 @@ class Prediction:
     def positive(self) -> np.ndarray:
         """Whether each label is given: its probability reaches its threshold."""
         return self.probability >= np.array(self.card.thresholds)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The sentences of the flags that are no warnings."""
+        return tuple(flag.sentence for flag in self.flags if flag.severity is Severity.NOTE)
 
     def to_dict(self, *, attribution: bool = False) -> dict:
         """Return plain Python values, ready for JSON.
@@ -176,16 +93,81 @@ class Prediction:
                 rows[label] |= {"bias": float(self.bias[k]), "attribution_sum": total}
             if self.card.additive and attribution:
                 rows[label]["attribution"] = self.attribution[..., k].tolist()
-        origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit", "additive")
-        return {
-            "record": self.record.name,
-            "source": self.record.source,
-            "sampling_frequency": self.record.sampling_frequency,
+        return _described(self.record, self.card, self.flags) | {
+            "abstained": False,
+            "reasons": [],
             "labels": rows,
             "warnings": list(self.warnings),
-            "flags": [asdict(flag) for flag in self.flags],
-            "model": {name: getattr(self.card, name) for name in origin},
         }
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """No answer for one record, and why: the rules of quality allow none.
+
+    Parameters
+    ----------
+    record : Record
+        As it was given.
+    card : ModelCard
+        Of the model that was asked.
+    reasons, flags : tuple of Flag
+        For which it abstains, and all that are wrong with the record.
+    """
+
+    record: Record
+    card: ModelCard
+    reasons: tuple[Flag, ...]
+    flags: tuple[Flag, ...]
+
+    def to_dict(self) -> dict:
+        """Return plain Python values, ready for JSON, with ``labels`` None: there is no number."""
+        return _described(self.record, self.card, self.flags) | {
+            "abstained": True,
+            "reasons": [flag.sentence for flag in self.reasons],
+            "labels": None,
+            "warnings": [*_warnings(self.flags), *self.card.warnings],
+        }
+
+
+def _described(record: Record, card: ModelCard, flags: Iterable[Flag]) -> dict:
+    """Return what any answer says of its record and its model."""
+    origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit", "additive")
+    return {
+        "record": record.name,
+        "source": record.source,
+        "sampling_frequency": record.sampling_frequency,
+        "flags": [asdict(flag) for flag in flags],
+        "model": {name: getattr(card, name) for name in origin},
+    }
+
+
+def _warnings(flags: Iterable[Flag]) -> list[str]:
+    return [flag.sentence for flag in flags if flag.severity is not Severity.NOTE]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of a batch of signals, with what their quality allows.
+
+    Parameters
+    ----------
+    outputs : dict of str to ndarray of float32
+        As :meth:`Predictor.run` returns them, NaN in the rows of records abstained from.
+    flags : list of list of Flag
+        Of each record.
+    treatments : list of Treatment
+        What was done with each record.
+    """
+
+    outputs: dict[str, np.ndarray]
+    flags: list[list[Flag]]
+    treatments: list[Treatment]
+
+    @property
+    def abstained(self) -> list[bool]:
+        """Whether there is no answer for each record."""
+        return [treatment.policy is Policy.ABSTAIN for treatment in self.treatments]
 
 
 class Predictor:
@@ -260,23 +242,57 @@ class Predictor:
         RecordError
             If the shape does not fit or a value is infinite.
         """
+        signals = self._checked(signals)
+        names = self.card.outputs
+        return dict(zip(names, self._session.run(names, {self._input: signals}), strict=True))
+
+    def answer(self, signals: np.ndarray, *, policy: str | Iterable[str] = ()) -> Answers:
+        """Answer for those records of a batch whose quality allows it.
+
+        Parameters
+        ----------
+        signals : ndarray, shape (batch, samples, 12)
+            As :meth:`run` takes them.
+        policy : str or iterable of str
+            As :meth:`predict` takes it.
+
+        Raises
+        ------
+        RecordError
+            If the shape does not fit or a value is infinite.
+        ParameterError
+            If the policy is not known.
+        """
+        signals, rules = self._checked(signals), self.rules(policy)
+        flags = flags_of(measures(signals, self.card.sampling_frequency))
+        treatments = [treat(found, rules) for found in flags]
+        masked = np.array([t.masked for t in treatments], bool).reshape(-1, 1, len(LEADS))
+        abstained = np.array([t.policy is Policy.ABSTAIN for t in treatments], bool)
+        # What is abstained from is run as missing throughout, for a graph takes no empty batch.
+        outputs = self.run(np.where(masked | abstained[:, None, None], np.float32(np.nan), signals))
+        for values in outputs.values():
+            values[abstained] = np.nan
+        return Answers(outputs, flags, treatments)
+
+    def rules(self, policy: str | Iterable[str] = ()) -> dict[str, Policy]:
+        """Return what is done about quality: what ``policy`` says, else what the model says."""
+        words = [policy] if isinstance(policy, str) else list(policy)
+        basis = as_prepared(self.card.quality)
+        return prediction_rules(words, basis) if words else basis
+
+    def _checked(self, signals: np.ndarray) -> np.ndarray:
         signals = np.asarray(signals, np.float32)
         expected = (self.card.samples, len(LEADS))
-        if signals.ndim != 3 or signals.shape[1:] != expected:
+        if signals.ndim != 3 or signals.shape[1:] != expected or not len(signals):
             raise RecordError(
                 "signals", f"an array of shape {signals.shape}", f"(batch, {expected[0]}, 12)"
             )
         if np.isinf(signals).any():
             raise RecordError("signals", "infinite values", "millivolts, or NaN where missing")
-        names = self.card.outputs
-        return dict(zip(names, self._session.run(names, {self._input: signals}), strict=True))
+        return signals
 
     def predict(
-        self,
-        record: Record | str | Path,
-        *,
-        policy: Policy = Policy.ABSTAIN,
-        allow_defects: bool = False,
+        self, record: Record | str | Path, *, policy: str | Iterable[str] = ()
     ) -> Prediction:
         """Predict one record.
 
@@ -284,11 +300,11 @@ class Predictor:
         ----------
         record : Record, str or Path
             A record, or the path of a file in any format that :mod:`ecglens.formats` reads.
-        policy : Policy
-            What is done about missing samples and flat leads: "abstain" refuses the record, "keep"
-            takes it as it is, "mask_lead" leaves the lead out. Every flag is a warning.
-        allow_defects : bool
-            Short for the policy "keep".
+        policy : str or iterable of str
+            What is done with a record that has flags: "keep", "mask_lead" or "abstain", for missing
+            samples and flat leads, or "noise=mask_lead", "warning=abstain" for a kind of flag or a
+            severity. Otherwise as the model's records were prepared, and missing samples and flat
+            leads are abstained from.
 
         Returns
         -------
@@ -296,26 +312,28 @@ class Predictor:
 
         Raises
         ------
+        AbstainedError
+            If the policy allows no prediction; it holds the flags.
         RecordError
-            If the record cannot be read, has another length than the model takes, another rate
-            where the model refuses that, or defects that are not allowed.
+            If the record cannot be read, or has another length than the model takes, or another
+            rate where the model refuses that.
         ParameterError
-            If the policy is not one of these.
+            If the policy is not known.
         """
+        rules = self.rules(policy)
         if not isinstance(record, Record):
             record = formats.read(record)
         flags = assess(record)
-        record = apply_policy(record, flags, Policy.KEEP if allow_defects else policy)
-        if record is None:
-            raise ParameterError("policy", "'drop'", "keep, mask_lead or abstain for a prediction")
-        warnings = [flag.sentence for flag in flags]
+        masked = treat(flags, rules).masked_leads
+        record = apply_policy(record, flags, rules)
+        warnings = _warnings(flags)
+        if masked:
+            warnings.append(f"taken as missing: lead {', '.join(masked)} (policy mask_lead)")
         record, resampled = self._fit(record)
-        warnings += self.card.warnings
         result = self.run(record.signal[None])
         first = {name: values[0] for name, values in result.items()}
-        return Prediction(
-            record, self.card, **first, warnings=(*warnings, *resampled), flags=tuple(flags)
-        )
+        warnings += [*self.card.warnings, *resampled]
+        return Prediction(record, self.card, **first, warnings=tuple(warnings), flags=tuple(flags))
 
     def _fit(self, record: Record) -> tuple[Record, list[str]]:
         """Return the record at the model's rate and length, and what had to be done for it."""

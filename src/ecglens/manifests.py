@@ -1,6 +1,6 @@
 """The labels of a manifest: adding them, drawing balanced sets from them, counting them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,9 +46,17 @@ def with_labels(manifest: pd.DataFrame, vocabulary: str, policy: Policy) -> pd.D
 
 
 def with_draws(
-    manifest: pd.DataFrame, draws: Mapping[str, Mapping[str, int]], seed: int
+    manifest: pd.DataFrame,
+    draws: Mapping[str, Mapping[str, int]],
+    seed: int,
+    tasks: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return a manifest with ``draws``: the tasks for which each record was drawn.
+    """Return a manifest with ``draws``, the tasks for which each record was drawn, and ``needed``.
+
+    ``needed`` is whether a record is worth preparing: all are, unless each task has a draw, for
+    then those that were drawn for none are read by nobody. It stands here and is not worked out
+    when records are prepared, so that a new task without a draw among others without one changes
+    nothing, and prepares nothing anew.
 
     Parameters
     ----------
@@ -57,12 +65,15 @@ def with_draws(
     draws : mapping
         For each task that is to use a balanced draw what :func:`balanced_draw` takes.
     seed : int
+    tasks : sequence of str
+        All that the manifest is for; none: unknown, and every record is needed.
     """
     drawn = [[] for _ in range(len(manifest))]
     for name, wanted in draws.items():
         for row in np.flatnonzero(balanced_draw(manifest, get_task(name), wanted, seed)):
             drawn[row].append(name)
-    return manifest.assign(draws=drawn)
+    only_draws = bool(tasks) and set(tasks) <= set(draws)
+    return manifest.assign(draws=drawn, needed=[bool(x) or not only_draws for x in drawn])
 
 
 def balanced_draw(

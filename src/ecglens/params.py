@@ -13,8 +13,10 @@ from ecglens.errors import ParameterError, did_you_mean
 from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
 from ecglens.model_params import ModelParams
 from ecglens.param_fields import at_least, one_of
+from ecglens.quality import known_rules
 from ecglens.train_params import TrainParams
 
+PHYSIONET = "https://physionet.org"
 # As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
 # the two together.
 DATASETS = ("simulated", "ptb-xl", "mimic-iv-ecg", "cinc", "ludb", "plain-folder")
@@ -31,13 +33,33 @@ class SimulatedParams:
 
 @dataclass(frozen=True)
 class FolderParams:
-    """A data set as published."""
+    """A data set as published.
+
+    Parameters
+    ----------
+    folder : str
+        Where it is.
+    """
 
     folder: str
 
 
 @dataclass(frozen=True)
-class CinCParams(FolderParams):
+class PublishedParams(FolderParams):
+    """A data set that PhysioNet has.
+
+    Parameters
+    ----------
+    download : str
+        PhysioNet's address, or that of a server with the same layout, to make the folder hold the
+        set first; nothing is fetched where empty.
+    """
+
+    download: str
+
+
+@dataclass(frozen=True)
+class CinCParams(PublishedParams):
     """The challenges' folder, and which of its sets; all where empty."""
 
     sets: list
@@ -72,13 +94,20 @@ class LabelsParams:
 
 @dataclass(frozen=True)
 class PrepareParams:
-    """The prepared arrays."""
+    """The prepared arrays.
+
+    Parameters
+    ----------
+    quality : dict
+        What is done with records that have flags; see :mod:`ecglens.quality.policy`.
+    """
 
     sampling_frequency: int = one_of(100, 500)
     seconds: float = at_least(1.0)
     unreadable: str = one_of("stop", "skip")
     other_rates: str = one_of("refuse", "resample")
     other_lengths: str = one_of("refuse", "cut")
+    quality: dict
 
 
 @dataclass(frozen=True)
@@ -104,10 +133,10 @@ class Params:
     tasks: list
     models: list
     simulated: SimulatedParams
-    ptb_xl: FolderParams
-    mimic_iv_ecg: FolderParams
+    ptb_xl: PublishedParams
+    mimic_iv_ecg: PublishedParams
     cinc: CinCParams
-    ludb: FolderParams
+    ludb: PublishedParams
     plain_folder: FolderParams
     labels: LabelsParams
     prepare: PrepareParams
@@ -119,7 +148,7 @@ class Params:
     @property
     def dataset_options(self) -> dict[str, Any]:
         """The data set's own section."""
-        return asdict(getattr(self, _section(self.dataset)))
+        return asdict(getattr(self, self.dataset.replace("-", "_")))
 
     @property
     def crop(self) -> int | None:
@@ -168,6 +197,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
     _check_labels(params.labels, str(path))
+    known_rules(params.prepare.quality, f"{path}: prepare: quality")
     if "folder" in params.dataset_options:
         _check_source(params, str(path))
     return params
@@ -175,14 +205,14 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 
 def _check_source(params: Params, path: str) -> None:
     """Refuse a source that is not named, or that the fetch stage would replace by itself."""
-    name, section = params.dataset, _section(params.dataset)
-    source, where = params.dataset_options["folder"], f"{path}: {section}.folder"
+    name, where = params.dataset, f"{path}: {params.dataset}.folder"
+    source, download = (params.dataset_options.get(key) for key in ("folder", "download"))
     if not source:
+        mend = f"For one run: dvc exp run -S dataset={name} -S {name}.folder=/data/{name}"
+        if download is not None:
+            mend += f"; with -S {name}.download={PHYSIONET} it is downloaded there first"
         raise ParameterError(
-            where,
-            "no folder",
-            f"where {name} is, as its publisher lays it out",
-            f"For one run: dvc exp run -S dataset={name} -S {section}.folder=/data/{name}",
+            where, "no folder", f"where {name} is, as its publisher lays it out", f"{mend}."
         )
     inside, own = Path(source).resolve(), params.raw_folder.resolve()
     if inside == own or own in inside.parents or inside in own.parents:
@@ -191,13 +221,15 @@ def _check_source(params: Params, path: str) -> None:
         )
 
 
-def _section(dataset: str) -> str:
-    return dataset.replace("-", "_")
+def _key(name: str) -> str:
+    """Return a field's key in the file: a data set's own name for its section, as dvc.yaml asks."""
+    hyphened = name.replace("_", "-")
+    return hyphened if hyphened in DATASETS else name
 
 
 def _build(cls: type, content: object, where: str) -> Any:
     """Return a dataclass filled from a mapping, each value checked."""
-    known = {f.name: f for f in fields(cls)}
+    known = {_key(f.name): f for f in fields(cls)}
     if not isinstance(content, dict):
         raise ParameterError(where, repr(content), f"a mapping with {', '.join(known)}")
     for key in content:
@@ -207,7 +239,7 @@ def _build(cls: type, content: object, where: str) -> Any:
     for key, spec in known.items():
         if key not in content:
             raise ParameterError(where, f"no {key!r}", f"a value for {key!r}")
-        values[key] = _checked(spec, content[key], f"{where}: {key}")
+        values[spec.name] = _checked(spec, content[key], f"{where}: {key}")
     return cls(**values)
 
 

@@ -15,6 +15,7 @@ from ecglens.errors import RecordError
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MILLIVOLTS_PER = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
+RATES = (10, 100_000)  # Hz; beyond, a header is wrong
 MICROVOLT = 1e-3  # mV; the resolution of the prepared arrays
 MISSING = -32768  # WFDB format 16's own mark for a sample that was not recorded
 
@@ -61,22 +62,18 @@ class Record:
         return len(self.signal) / self.sampling_frequency
 
     def resampled(self, sampling_frequency: float) -> "Record":
-        """Return the record at another rate (Hz), low-pass filtered against aliasing."""
+        """Return the record at another rate (Hz), low-pass filtered against aliasing.
+
+        Raises
+        ------
+        RecordError
+            If its own rate is one that no ECG has; memory for what it would become is not taken.
+        """
         if sampling_frequency == self.sampling_frequency:
             return self
+        refuse_odd_rate(self.sampling_frequency, self.source or self.name)
         signal = resample(self.signal, self.sampling_frequency, sampling_frequency)
         return Record(signal, sampling_frequency, self.name, self.source)
-
-    def defects(self) -> list[str]:
-        """Return a sentence for each lead with missing samples or without any deflection."""
-        found = []
-        for lead, column in zip(LEADS, self.signal.T, strict=True):
-            missing = int(np.isnan(column).sum())
-            if missing:
-                found.append(f"lead {lead} has {missing} of {len(column)} samples missing (NaN)")
-            if missing < len(column) and np.nanmin(column) == np.nanmax(column):
-                found.append(f"lead {lead} is flat")
-        return found
 
 
 def lead_order(names: Sequence[str], source: object) -> list[int]:
@@ -121,6 +118,36 @@ def millivolts_per(unit: str, source: object) -> float:
         ) from None
 
 
+def refuse_odd_rate(sampling_frequency: float, source: object) -> None:
+    """Refuse a rate (Hz) outside :data:`RATES`: what is worked out from it would not fit in memory.
+
+    Raises
+    ------
+    RecordError
+    """
+    if not RATES[0] <= sampling_frequency <= RATES[1]:
+        found, expected = f"{sampling_frequency:g} Hz", f"a rate of {RATES[0]} to {RATES[1]} Hz"
+        raise RecordError(source, found, expected, "Check the header.")
+
+
+def refuse_no_ecg(signal: np.ndarray, source: object) -> None:
+    """Refuse a signal (mV) that int16 microvolts cannot hold: no ECG goes so far.
+
+    Raises
+    ------
+    RecordError
+        If a value lies outside ±32.767 mV, so that units or gain must be wrong.
+    """
+    peak = float(np.fmax.reduce(np.abs(np.asarray(signal, np.float32)), axis=None, initial=0))
+    if not peak < 32.7675:
+        raise RecordError(
+            source,
+            f"a peak of {peak:.6g} mV",
+            "values within ±32.767 mV",
+            "Check the gain and the units that the header states.",
+        )
+
+
 def to_microvolts(signal: np.ndarray, source: object) -> np.ndarray:
     """Return int16 microvolts, :data:`MISSING` where ``signal`` (mV) is NaN.
 
@@ -129,17 +156,10 @@ def to_microvolts(signal: np.ndarray, source: object) -> np.ndarray:
     RecordError
         If a value lies outside ±32.767 mV: no ECG does, so units or gain must be wrong.
     """
+    refuse_no_ecg(signal, source)
     counts = np.rint(np.asarray(signal, np.float32) * np.float32(1 / MICROVOLT))
     missing = np.isnan(counts)
     counts[missing] = 0
-    peak = float(np.abs(counts).max(initial=0))
-    if peak > 32767:
-        raise RecordError(
-            source,
-            f"a peak of {peak * MICROVOLT:.1f} mV",
-            "values within ±32.767 mV",
-            "Check the gain and the units that the header states.",
-        )
     counts = counts.astype(np.int16)
     counts[missing] = MISSING
     return counts

@@ -14,13 +14,14 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
 import ecglens
 from ecglens.errors import ModelError
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.files import whole_file
 from ecglens.inference import Predictor
+from ecglens.quality import Severity
 from ecglens.record import LEADS
 from ecglens.splits import Split
 from ecglens.store import Store
@@ -222,19 +223,23 @@ def _register(name: str, predictor: Predictor, digest: str) -> str:
     warnings.filterwarnings("ignore", category=UserWarning, module="mlflow.pyfunc")
     card = predictor.card
     shape = (-1, card.samples, len(LEADS))
+    inputs = Schema([TensorSpec(np.dtype(np.float32), shape)])
+    policy = ParamSchema([ParamSpec("policy", "string", "")])  # see serve/mlflow_model.py
     info = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(_SERVING),
         artifacts={"onnx": str(predictor.path)},
         code_paths=[str(Path(ecglens.__file__).parent)],
         pip_requirements=[f"{p}=={version(p)}" for p in ("mlflow", "numpy", "onnxruntime")],
-        signature=ModelSignature(Schema([TensorSpec(np.dtype(np.float32), shape)])),
+        signature=ModelSignature(inputs, params=policy),
         registered_model_name=name,
         metadata=asdict(card),
     )
     number = str(info.registered_model_version)
     probe = np.random.default_rng(0).normal(size=(2, *shape[1:])).astype(np.float32)
-    served, direct = mlflow.pyfunc.load_model(info.model_uri).predict(probe), predictor.run(probe)
+    model = mlflow.pyfunc.load_model(info.model_uri)
+    kept = {"policy": ",".join(f"{severity}=keep" for severity in Severity)}  # noise is no heart
+    served, direct = model.predict(probe, params=kept), predictor.run(probe)
     for output in card.outputs:
         if not np.allclose(served[output], direct[output], atol=1e-6):
             raise ModelError(name, f"another {output} from the registered model", "the file's own")

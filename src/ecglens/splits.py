@@ -27,16 +27,21 @@ class Split:
         Their places in the store.
     record_ids : ndarray of int64, shape (records,)
     truth : ndarray of float32, shape (records, labels)
+    abstained : int
+        Records that would take part but for their quality; they are not among ``rows``.
     """
 
     name: str
     rows: np.ndarray
     record_ids: np.ndarray
     truth: np.ndarray
+    abstained: int = 0
 
 
 def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
     """Return a split of a task: of the records drawn for it where the manifest has a draw.
+
+    Records whose policy is to abstain (``prepare.quality``) are left out, and counted.
 
     Raises
     ------
@@ -63,9 +68,12 @@ def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
     table = table.assign(used=used).loc[store.record_ids]
     undecided = table.undecided.tolist() if "undecided" in table else None
     truth, takes_part = label_matrix(table.labels.tolist(), task, undecided)
-    rows = np.flatnonzero(takes_part & (table.used & (table.split == split)).to_numpy())
+    belongs = takes_part & (table.used & (table.split == split)).to_numpy()
+    abstained = np.zeros(len(belongs), bool) if store.abstained is None else store.abstained
+    rows = np.flatnonzero(belongs & ~abstained)
     require_both_classes(truth[rows], task, split)
-    return Split(split, rows, store.record_ids[rows], truth[rows])
+    left_out = int((belongs & abstained).sum())
+    return Split(split, rows, store.record_ids[rows], truth[rows], left_out)
 
 
 def _read(manifest: Path) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from tqdm import tqdm
 from ecglens import formats
 from ecglens.errors import DatasetError, RecordError
 from ecglens.files import whole_folder
-from ecglens.quality import flags_of, measures
+from ecglens.quality.policy import Policy, Rules
+from ecglens.quality.preparation import judge
 from ecglens.record import LEADS, Record, from_microvolts, to_microvolts
 
 RESAMPLING_MARGIN = 1.0  # s; the filter of Record.resampled reaches a tenth of it
@@ -34,6 +36,10 @@ class Store:
         Hz.
     sha256 : str
         Of the signals, so that a result can name its data without DVC.
+    abstained : ndarray of bool, shape (records,), optional
+        Records that take part in no task, for their quality; none where left out.
+    quality : dict of str to str
+        The rules that :func:`prepare` was given.
     """
 
     folder: Path
@@ -41,6 +47,8 @@ class Store:
     record_ids: np.ndarray
     sampling_frequency: int
     sha256: str
+    abstained: np.ndarray | None = None
+    quality: dict[str, str] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -62,6 +70,7 @@ def prepare(
     unreadable: str = "stop",
     other_rates: str = "refuse",
     other_lengths: str = "refuse",
+    quality: Rules = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Read records and write the prepared arrays, whole or not at all.
 
@@ -83,11 +92,14 @@ def prepare(
     other_lengths : {"refuse", "cut"}
         What becomes of a longer record; cut, its first ``seconds`` are kept. A shorter one is
         refused.
+    quality : mapping of str to Policy
+        What becomes of a record that has flags; see :mod:`ecglens.quality.policy`. Its flags, their
+        highest severity and the policy stand in ``records.csv`` in any case.
 
     Returns
     -------
     DataFrame
-        The rejected records: ``record_id``, ``error``.
+        The rejected records, and those dropped for their quality: ``record_id``, ``error``.
 
     Raises
     ------
@@ -98,10 +110,11 @@ def prepare(
     """
     files = list(files)
     samples = round(seconds * sampling_frequency)
-    ids, rejected = [], []
+    rejected = []
     with whole_folder(folder) as part:
         with open(part / SIGNALS, "wb") as out:
-            writer = _SignalWriter(out, (len(files), samples, len(LEADS)))
+            shape = (len(files), samples, len(LEADS))
+            writer = _Writer(out, shape, sampling_frequency, quality, rejected)
             for record_id, name in tqdm(files, "prepare", unit="record"):
                 try:
                     record = formats.read(source / _named(record_id, name))
@@ -112,18 +125,15 @@ def prepare(
                     if other_lengths == "cut":
                         record = _cut(record, seconds)
                     _check_shape(record, sampling_frequency, samples)
-                    writer.add(to_microvolts(record.signal, record.source))
+                    writer.add(record_id, to_microvolts(record.signal, record.source))
                 except RecordError as error:
                     if unreadable == "stop":
                         raise
                     rejected.append((record_id, str(error)))
-                else:
-                    ids.append(record_id)
-            if not ids:
-                raise DatasetError(source, "no usable record", "at least one", _first(rejected))
             writer.finish()
-        flags = _flags(part / SIGNALS, sampling_frequency)
-        table = pd.DataFrame({"record_id": ids, "quality_flags": flags})
+            if not writer.rows:
+                raise DatasetError(source, "no usable record", "at least one", _first(rejected))
+        table = pd.DataFrame(writer.rows)
         table.to_csv(part / RECORDS, index=False)
         refused = pd.DataFrame(rejected, columns=["record_id", "error"])
         refused.to_csv(part / REJECTED, index=False)
@@ -132,18 +142,25 @@ def prepare(
             "units": "uV",
             "leads": LEADS,
             "sha256": writer.sha256.hexdigest(),
-            "record_ids": "str" if isinstance(ids[0], str) else "int64",
+            "record_ids": "str" if isinstance(writer.rows[0]["record_id"], str) else "int64",
+            "quality": dict(quality),
         }
         (part / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     return refused
 
 
-class _SignalWriter:
-    """Appends records to an .npy file whose header is written last, when their number is known."""
+class _Writer:
+    """Appends what quality lets through to an .npy file, some records at a time.
 
-    def __init__(self, out, shape: tuple[int, int, int]) -> None:
-        self.out, self.shape, self.records = out, shape, 0
-        self.sha256 = hashlib.sha256()
+    Its header is written last, when their number is known.
+    """
+
+    _AT_A_TIME = 256  # records that are judged together
+
+    def __init__(self, out, shape, rate: int, rules: Rules, rejected: list) -> None:
+        self.out, self.shape, self.rate, self.rules = out, shape, rate, rules
+        self.rows, self.rejected = [], rejected
+        self.sha256, self._waiting = hashlib.sha256(), []
         self._header(shape)
 
     def _header(self, shape) -> None:
@@ -152,26 +169,32 @@ class _SignalWriter:
         np.lib.format.write_array_header_1_0(self.out, description)
         self.start = self.out.tell()
 
-    def add(self, counts: np.ndarray) -> None:
-        data = np.ascontiguousarray(counts, "<i2").data
+    def add(self, record_id: int | str, counts: np.ndarray) -> None:
+        self._waiting.append((record_id, counts))
+        if len(self._waiting) == self._AT_A_TIME:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        ids, counts = zip(*self._waiting, strict=True)
+        self._waiting = []
+        judged = judge(np.stack(counts), self.rate, self.rules)
+        for number, record_id in enumerate(ids):
+            if judged.dropped[number]:
+                self.rejected.append((record_id, judged.why_dropped(number)))
+            else:
+                self.rows.append({"record_id": record_id, **judged.row(number)})
+        data = np.ascontiguousarray(judged.counts[~judged.dropped], "<i2").data
         self.out.write(data)
         self.sha256.update(data)
-        self.records += 1
 
     def finish(self) -> None:
+        self._flush()
         start = self.start
         self.out.seek(0)
-        self._header((self.records, *self.shape[1:]))
+        self._header((len(self.rows), *self.shape[1:]))
         assert self.start == start, "the .npy header changed its length"
-
-
-def _flags(signals: Path, sampling_frequency: int) -> list[str]:
-    """Return each prepared record's flags in short, such as "flat:V1=0 wander:V6=1.8"."""
-    counts, found = np.load(signals, mmap_mode="r"), []
-    for start in range(0, len(counts), 256):
-        part = from_microvolts(counts[start : start + 256])
-        found += flags_of(measures(part, sampling_frequency))
-    return [" ".join(map(str, flags)) for flags in found]
 
 
 def _named(record_id: int | str, name: object) -> str:
@@ -224,17 +247,22 @@ def open_store(folder: Path) -> Store:
     try:
         index = json.loads((folder / INDEX).read_text())
         counts = np.load(folder / SIGNALS, mmap_mode="r")
-        ids = _record_ids(folder / RECORDS, index)
+        ids, abstained = _records(folder / RECORDS, index)
     except (ValueError, EOFError, AttributeError) as error:
         raise DatasetError(folder, f"what cannot be read ({error})", expected, mend) from None
     if len(ids) != len(counts) or tuple(index["leads"]) != LEADS or index["units"] != "uV":
         found = f"{len(counts)} signals, {len(ids)} ids, leads {index['leads']}, {index['units']}"
         raise DatasetError(folder, found, "one id a signal, the house's leads, uV", mend)
-    return Store(folder, counts, ids, index["sampling_frequency"], index["sha256"])
+    rate, digest, quality = index["sampling_frequency"], index["sha256"], index.get("quality", {})
+    return Store(folder, counts, ids, rate, digest, abstained, quality)
 
 
-def _record_ids(path: Path, index: dict) -> np.ndarray:
-    """Return the ids as they were given: "0017" stays a text, and "NA" a name."""
+def _records(path: Path, index: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids as they were given, and which records are abstained from.
+
+    "0017" stays a text, and "NA" a name.
+    """
     kind = index.get("record_ids", "int64")
-    ids = pd.read_csv(path, dtype={"record_id": kind}, keep_default_na=False).record_id
-    return ids.to_numpy(object if kind == "str" else None)
+    table = pd.read_csv(path, dtype={"record_id": kind}, keep_default_na=False)
+    abstained = table.get("policy", pd.Series("", table.index)) == Policy.ABSTAIN
+    return table.record_id.to_numpy(object if kind == "str" else None), abstained.to_numpy()

@@ -112,8 +112,8 @@ def test_what_a_data_set_offers_is_in_its_module(dataset):
 
 def test_params_knows_the_same_data_sets_and_has_a_section_for_each():
     assert tuple(DATASETS) == params.DATASETS
-    sections = {field.name for field in fields(params.Params)}
-    assert {dataset.section for dataset in DATASETS.values()} <= sections
+    sections = {field.name.replace("_", "-") for field in fields(params.Params)}
+    assert set(DATASETS) <= sections
 
 
 def test_a_data_set_that_is_not_in_the_table_is_refused_with_the_nearest():

@@ -1,34 +1,32 @@
 """Fetching from a real server in PhysioNet's layout: whole, resumed, retried, never twice."""
 
 import contextlib
-import io
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from http_folder import PUBLISHED, Fault, publish, serving, write_sums
+from http_folder import PUBLISHED, Fault, publish, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_ptb_xl import (
+    DAT,
+    FILES,
+    QUICK,
+    SITE,
+    SIZE,
+    content,
+    get,
+    published,
+    serving_set,
+)
 
-from ecglens.datasets import download
-from ecglens.datasets.checksums import is_inside, read_sums, select
 from ecglens.datasets.download import Patience, Server
 from ecglens.datasets.physionet import SETS, fetch
 from ecglens.errors import DatasetError
-
-QUICK = Patience(tries=4, backoff=0.001, longest_wait=0.2, timeout=5.0)
-SITE = "/files/ptb-xl/1.0.3/"
-ZIP = "/content/ptb-xl/get-zip/1.0.3/"
-DAT = "records100/00000/00001_lr.dat"
-SIZE = 24_000  # bytes of a .dat
 
 
 @pytest.fixture(autouse=True)
@@ -36,63 +34,15 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
-def small_set():
-    """Files of six records as PTB-XL lays them out, and a name that a URL must quote."""
-    rng = np.random.default_rng(5)
-    files = {
-        "ptbxl_database.csv": b"ecg_id,patient_id\n" + b"1,2\n" * 400,
-        "scp_statements.csv": b"NORM\n",
-        "LICENSE.txt": b"",
-        "notes/read me #1 (50%).txt": "π".encode(),
-    }
-    for number in range(1, 7):
-        for rate, suffix, size in ((100, "lr", SIZE), (500, "hr", 5 * SIZE)):
-            stem = f"records{rate}/00000/0000{number}_{suffix}"
-            files[f"{stem}.dat"] = rng.bytes(size)
-            files[f"{stem}.hea"] = f"{stem} 12 {rate} {10 * rate}\n".encode()
-    return files
-
-
-FILES = small_set()
-
-
 @pytest.fixture
 def server(tmp_path):
-    publish(tmp_path / "www", "ptb-xl", "1.0.3", FILES)
-    with serving(tmp_path / "www") as running:
+    with serving_set(tmp_path / "www") as running:
         yield running
 
 
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "raw" / "ptb-xl"
-
-
-def get(server, folder, **options):
-    return fetch("ptb-xl", folder, address=server.address, patience=QUICK, **options)
-
-
-def content(folder):
-    """Return every file of a folder, hidden ones too."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-def published(server, project="ptb-xl/1.0.3"):
-    return content(server.root / "files" / project)
-
-
-def set_zip(files, top="ptb-xl-a-large-ecg-dataset-1.0.3/"):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in files.items():
-            archive.writestr(top + path, data)
-    return packed.getvalue()
-
-
-def serve_zip(server, data):
-    (server.root / ZIP.strip("/")).mkdir(parents=True)
-    (server.root / ZIP.strip("/") / "index").write_bytes(data)
 
 
 def test_a_fetched_set_is_the_published_one_byte_for_byte_and_nothing_else(server, folder):
@@ -398,186 +348,3 @@ def test_room_is_judged_by_a_few_files_of_each_kind(tmp_path):
     with serving(tmp_path / "www") as server:
         fetch("ludb", tmp_path / "raw", address=server.address, patience=QUICK)
         assert len([request for request in server.log if request.method == "HEAD"]) < 15
-
-
-# ---- the single zip
-
-
-def test_a_set_comes_out_of_its_zip_and_the_zip_does_not_stay(server, folder):
-    serve_zip(server, set_zip(published(server)))
-    get(server, folder, as_zip=True)
-    assert content(folder) == published(server)
-    assert {request.path for request in server.log if request.method == "GET"} == {
-        SITE + "SHA256SUMS.txt",
-        ZIP,
-    }
-
-
-def test_a_zip_without_a_folder_of_its_own_serves_as_well(server, folder):
-    serve_zip(server, set_zip(published(server), top=""))
-    get(server, folder, as_zip=True)
-    assert content(folder) == published(server)
-
-
-def test_a_cut_zip_is_gone_on_with(server, folder):
-    data = set_zip(published(server))
-    serve_zip(server, data)
-    server.faults[ZIP].extend([Fault(cut=100_000), Fault(cut=200_000)])
-    get(server, folder, as_zip=True)
-    assert [request.start for request in server.asked(ZIP)] == [0, 100_000, 300_000]
-    assert sum(request.sent for request in server.asked(ZIP)) == len(data)
-    assert content(folder) == published(server)
-
-
-def test_what_a_zip_lacks_or_holds_otherwise_comes_file_by_file(server, folder):
-    members = {**published(server), DAT: b"\0" * SIZE, "records100/extra.dat": b"unlisted"}
-    del members["ptbxl_database.csv"]
-    serve_zip(server, set_zip(members))
-    get(server, folder, as_zip=True)
-    singly = {request.path for request in server.log if request.method == "GET"} - {ZIP}
-    assert singly == {SITE + path for path in (DAT, "ptbxl_database.csv", "SHA256SUMS.txt")}
-    assert content(folder) == published(server)
-
-
-def test_a_part_of_a_set_can_come_out_of_its_zip(server, folder):
-    serve_zip(server, set_zip(published(server)))
-    get(server, folder, as_zip=True, only=["records100"])
-    assert not [path for path in content(folder) if path.startswith("records500")]
-
-
-def test_a_zip_is_not_fetched_for_a_set_that_is_there(server, folder):
-    get(server, folder)
-    server.forget()
-    serve_zip(server, set_zip(published(server)))
-    get(server, folder, as_zip=True)
-    assert server.bytes_sent == 0
-
-
-# ---- a process that is killed
-
-
-def start_fetch(server, folder, *options):
-    command = [sys.executable, "-m", "ecglens.cli", "fetch", "ptb-xl", folder]
-    return subprocess.Popen(
-        [*command, "--address", server.address, *options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def kill_when(server, process, sent):
-    deadline = time.monotonic() + 60
-    while server.sent < sent:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_after_a_kill_a_second_run_fetches_the_rest_and_only_that(server, folder, share):
-    whole = published(server)
-    total = sum(map(len, whole.values()))
-    server.rate = 400_000
-    kill_when(server, start_fetch(server, folder, "--threads", "3"), share * total)
-    parts = {path: data for path, data in content(folder).items() if path.startswith(".fetch")}
-    named = {path: data for path, data in content(folder).items() if path not in parts}
-    assert all(whole[path] == data for path, data in named.items())
-    kept = sum(map(len, parts.values())) + sum(map(len, named.values()))
-    assert kept > share / 2 * total
-    server.rate = None
-    server.forget()
-    process = start_fetch(server, folder)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert server.bytes_sent == total - kept
-    assert content(folder) == whole
-    assert "files fetched" in out and "100%" in err
-
-
-def test_after_a_kill_a_zip_is_gone_on_with(server, folder):
-    data = set_zip(published(server))
-    serve_zip(server, data)
-    server.rate = 400_000
-    kill_when(server, start_fetch(server, folder, "--zip"), len(data) // 2)
-    kept = (folder / ".fetch" / "set.zip.part").stat().st_size
-    assert kept > len(data) // 3
-    server.rate = None
-    server.forget()
-    assert start_fetch(server, folder, "--zip").wait(60) == 0
-    assert server.bytes_sent == len(data) - kept
-    assert content(folder) == published(server)
-
-
-def test_an_interrupted_fetch_ends_before_the_rest_and_keeps_what_came(server, folder):
-    server.rate = 20_000  # half a minute for the whole
-    process = start_fetch(server, folder)
-    while server.sent < 60_000:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and err.endswith("the same command goes on from here\n")
-    assert any((folder / ".fetch").rglob("*.part"))
-
-
-# ---- lists of checksums
-
-
-def test_lists_as_physionet_and_sha256sum_write_them_are_read(tmp_path):
-    path = tmp_path / "SHA256SUMS.txt"
-    path.write_bytes(
-        b"ab" * 32 + b" data/1.dat\n" + b"CD" * 32 + b"  a b.csv\r\n" + b"01" * 32 + b" *c.csv"
-    )
-    assert read_sums(path) == {
-        "data/1.dat": b"\xab" * 32,
-        "a b.csv": b"\xcd" * 32,
-        "c.csv": b"\x01" * 32,
-    }
-
-
-@given(st.text(st.sampled_from("ab./\\: \0\n"), max_size=12))
-def test_a_path_that_passes_stays_in_its_folder(path):
-    if is_inside(path):
-        base = Path("/base/folder")
-        joined = Path(os.path.normpath(base / path))
-        assert base in joined.parents and "\\" not in path and joined == base / path
-
-
-@given(st.lists(st.from_regex(r"[a-c]{1,2}(/[a-c]{1,2}){0,2}", fullmatch=True), min_size=1))
-def test_a_list_is_read_as_it_was_written_and_every_folder_of_it_can_be_chosen(paths):
-    digests = {path: f"{number:064x}" for number, path in enumerate(dict.fromkeys(paths))}
-    with tempfile.TemporaryDirectory() as folder:
-        write_sums(Path(folder), digests)
-        sums = read_sums(Path(folder) / "SHA256SUMS.txt")
-    assert {path: digest.hex() for path, digest in sums.items()} == digests
-    for path in paths:
-        if "/" in path:
-            top = path.split("/")[0]
-            inside = {p for p in digests if p.startswith(top + "/") or "/" not in p}
-            assert select(sums, [top]).keys() == inside
-
-
-def test_a_million_items_are_worked_off_by_a_few_threads_each_once():
-    seen, lock = [], threading.Lock()
-
-    def work(item):
-        with lock:
-            seen.append(item)
-
-    download.in_threads(work, range(100_000), 4)
-    assert sorted(seen) == list(range(100_000))
-
-
-def test_the_first_fault_in_a_thread_ends_the_others():
-    done = []
-
-    def work(item):
-        if item == 10:
-            raise DatasetError("item", "10", "another")
-        done.append(item)
-        time.sleep(0.001)
-
-    with pytest.raises(DatasetError):
-        download.in_threads(work, range(10_000), 4)
-    assert len(done) < 100

@@ -83,7 +83,7 @@ def test_fetch_copies_where_the_disk_cannot_link(small_set, tmp_path, monkeypatc
     def refuse(source, target):
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr("ecglens.datasets.ptb_xl.os.link", refuse)
+    monkeypatch.setattr("ecglens.datasets.folders.os.link", refuse)
     fetch(small_set, tmp_path / "raw")
     name = "records100/00000/00001_lr.dat"
     assert (tmp_path / "raw" / name).read_bytes() == (small_set / name).read_bytes()

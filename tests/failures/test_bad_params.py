@@ -47,6 +47,8 @@ def refused(tmp_path):
         ("train.schedule", "cosin", "cosine"),
         ("model.signal_cam.scaling", "records", "record"),
         ("prepare.unreadable", "skipp", "skip"),
+        ("prepare.quality.unusable", "dropp", "drop"),
+        ("prepare.quality", {"unusabel": "drop"}, "unusable"),
         ("evaluate.threshold", "yuden", "youden"),
     ],
 )
@@ -135,7 +137,7 @@ def test_a_name_that_stands_twice(refused, key, name):
 
 
 def test_ptb_xl_without_its_folder(refused):
-    refused("dataset", "ptb-xl", r"ptb_xl\.folder: found no folder; expected where ptb-xl is")
+    refused("dataset", "ptb-xl", r"ptb-xl\.folder: found no folder; expected where ptb-xl is")
 
 
 def test_a_file_that_is_not_there_says_where_to_stand(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import wfdb as reference
 
+from ecglens import formats
 from ecglens.errors import RecordError
 from ecglens.formats import wfdb
 from ecglens.record import LEADS
@@ -273,3 +274,37 @@ def test_one_lead_in_an_unknown_unit_is_enough(record):
     lines[7] = lines[7].replace("/mV", "/bpm")
     record.write_text("\n".join(lines))
     refused(record, "the unit 'bpm'")
+
+
+# Numbers that no ECG has
+
+
+@pytest.mark.parametrize("rate", ["1e300", "1e9", "9.99", "1e-300"])
+def test_a_rate_that_would_take_all_memory_is_refused_at_the_door(record, rate):
+    change(record, "a 12 100 1000", f"a 12 {rate} 1000")
+    with pytest.raises(RecordError, match=r"Hz; expected a rate of 10 to 100000 Hz"):
+        formats.read(record)
+    with pytest.raises(RecordError, match=r"expected a rate of 10 to 100000 Hz"):
+        wfdb.read(record).resampled(500)
+
+
+def test_a_baseline_beyond_any_voltage_is_refused_at_the_door(record):
+    change(record, "1000.0(0)/mV", f"1000.0({'9' * 30})/mV")
+    with pytest.raises(RecordError, match=r"a peak of 1e\+27 mV; expected values within"):
+        formats.read(record)
+
+
+@pytest.mark.parametrize("number", ["1_0_0", "１００", "0x64"])
+def test_a_rate_that_is_a_number_to_python_alone_is_refused(record, number):
+    change(record, "a 12 100 1000", f"a 12 {number} 1000")
+    refused(record, "found the record line")
+
+
+def test_a_gain_that_is_a_number_to_python_alone_is_refused(record):
+    change(record, "1000.0(0)", "1_000(0)", 1)
+    refused(record, r"the gain '1_000\(0\)/mV' of lead I; expected such as 1000\.0\(0\)/mV")
+
+
+def test_a_message_quotes_no_more_than_a_line(record):
+    change(record, "1000.0(0)", f"1000.0({'9' * 5000})")
+    assert len(refused(record, "the gain")) < 300

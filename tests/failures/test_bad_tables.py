@@ -148,6 +148,20 @@ def test_codes_that_are_no_dictionary_are_refused_and_never_run(folder, cell, ca
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("cell", ["{" * 50_000, "[" * 50_000, "-" * 50_000 + "1", "9" * 50_000])
+def test_codes_without_end_are_refused_in_a_line(folder, cell):
+    write(folder, row(scp_codes=f'"{cell}"'))
+    with pytest.raises(DatasetError, match=r"found scp_codes .* of ecg_id 1") as caught:
+        manifest(folder)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("likelihood", ["True", "-1", "101", "1e999", "'100'", "None"])
+def test_a_likelihood_that_is_no_percentage_is_refused(folder, likelihood):
+    write(folder, row(scp_codes=f"\"{{'NORM': {likelihood}}}\""))
+    refused(folder, "found scp_codes .* of ecg_id 1; expected a dictionary of code: likelihood")
+
+
 def test_codes_that_the_statements_do_not_list(folder):
     write(folder, row(scp_codes="\"{'NORM': 1.0, 'NORN': 1.0, 'XYZ': 0.0}\""))
     refused(folder, r"found SCP codes NORN, XYZ; expected codes that scp_statements\.csv lists")
@@ -163,7 +177,7 @@ def test_a_patient_in_two_splits(folder, folds):
 
 
 def test_fetch_from_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(DatasetError, match=r"nowhere: found no such folder.*\(ptb_xl\.folder\)"):
+    with pytest.raises(DatasetError, match=r"nowhere: found no such folder.*\(ptb-xl\.folder\)"):
         fetch(tmp_path / "nowhere", tmp_path / "raw")
     assert list(tmp_path.iterdir()) == []
 
@@ -195,7 +209,7 @@ def test_a_fetch_that_fails_leaves_what_an_earlier_one_brought(folder, write_rec
     def fill_the_disk(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ecglens.datasets.ptb_xl.os.link", fill_the_disk)
+    monkeypatch.setattr("ecglens.datasets.folders.os.link", fill_the_disk)
     monkeypatch.setattr(shutil, "copyfile", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         fetch(folder, raw)

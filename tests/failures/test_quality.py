@@ -11,7 +11,7 @@ from sound_heart import heart, lead, record
 
 from ecglens.errors import ParameterError, RecordError
 from ecglens.inference import Predictor
-from ecglens.quality import LIMITS, apply_policy, assess, electrodes, flags_of, measures
+from ecglens.quality import LIMITS, assess, electrodes, flags_of, known_rules, measures
 from ecglens.record import LEADS, Record
 
 
@@ -101,12 +101,24 @@ def test_an_unknown_exchange_is_refused_with_the_known_ones():
 
 def test_an_unknown_policy_is_refused_with_the_known_ones():
     with pytest.raises(ParameterError, match=r"'mask'.*Did you mean \"mask_lead\""):
-        apply_policy(record(heart()), [], "mask")
+        known_rules({"unusable": "mask"})
 
 
 def test_an_unknown_kind_of_flag_is_refused_with_the_known_ones():
     with pytest.raises(ParameterError, match=r"'nois'.*Did you mean \"noise\""):
-        apply_policy(record(heart()), [], "keep", kinds=["nois"])
+        known_rules({"nois": "keep"})
+
+
+@pytest.mark.parametrize("rules", ["keep", ["noise"], None, 3])
+def test_rules_that_are_no_mapping_are_refused_with_an_example(rules):
+    with pytest.raises(ParameterError, match=r"such as \{unusable: drop, noise: mask_lead\}"):
+        known_rules(rules)
+
+
+@pytest.mark.parametrize("text", ["", "=", "noise=", "=keep=", "noise==keep", "noise keep", ","])
+def test_a_rule_that_is_no_word_is_refused(exported, text):
+    with pytest.raises(ParameterError, match="policy"):
+        Predictor(exported.file).rules(text)
 
 
 def test_a_prediction_cannot_be_dropped(exported):
@@ -119,7 +131,7 @@ def test_a_prediction_cannot_be_dropped(exported):
 def test_a_prediction_of_an_unusable_record_is_refused_unless_told_otherwise(exported):
     signal = heart(100)
     signal[:, 3] = 0
-    with pytest.raises(RecordError, match="a: found lead aVR is flat; expected twelve leads"):
+    with pytest.raises(RecordError, match="a: found lead aVR is flat; expected a record whose"):
         Predictor(exported.file).predict(Record(signal, 100, "a"))
 
 

@@ -123,10 +123,7 @@ def test_an_answer_of_a_simulated_model_warns_that_it_is_not_for_patients(server
 @pytest.mark.parametrize(
     ("make", "phrase"),
     [
-        (lambda x: changed(x, None), "record 0 of the request: found lead III has 1 of 1000"),
-        (lambda x: changed(x, np.nan), "lead III has 1 of 1000 samples missing (NaN)"),
         (lambda x: changed(x, np.inf), "infinite values"),
-        (lambda x: changed(x, 0.3, np.s_[0, :, 6]), "the request: found lead V1 is flat"),
         (lambda x: changed(x, "a"), "could not convert string to float: 'a'"),
         (lambda x: {"inputs": x[:, :500].tolist()}, "does not match expected shape (-1, 1000, 12)"),
         (lambda x: {"inputs": x[..., :11].tolist()}, "does not match expected shape"),
@@ -139,7 +136,7 @@ def test_an_answer_of_a_simulated_model_warns_that_it_is_not_for_patients(server
         (lambda x: b"{", "valid JSON"),
     ],
     ids=[
-        "null", "NaN", "infinite", "flat", "text", "half the length", "eleven leads", "no batch",
+        "infinite", "text", "half the length", "eleven leads", "no batch",
         "ragged", "empty", "unknown key", "table", "list", "not JSON",
     ],
 )  # fmt: skip
@@ -148,6 +145,39 @@ def test_what_cannot_be_predicted_is_refused_with_400_and_why(server, signals, m
     assert status == 400
     assert phrase in answer["message"]
     assert answer["error_code"] in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda x: changed(x, None), "lead III has 1 of 1000 samples missing (NaN)"),
+        (lambda x: changed(x, np.nan), "lead III has 1 of 1000 samples missing (NaN)"),
+        (lambda x: changed(x, 0.3, np.s_[0, :, 6]), "lead V1 is flat"),
+    ],
+    ids=["null", "NaN", "flat"],
+)
+def test_an_abstention_has_its_reason_and_no_number(server, signals, make, reason):
+    body = make(signals)
+    body["inputs"].append(signals[1].tolist())
+    status, answer = server.invoke(body)
+    answer = answer["predictions"]
+    assert status == 200
+    assert answer["abstained"] == [True, False]
+    assert answer["reasons"] == [[reason], []]
+    assert answer["flags"][0][0]["severity"] == "unusable"
+    for name in (*OUTPUTS, "positive"):
+        assert answer[name][0] is None
+        assert answer[name][1] is not None
+
+
+def test_a_policy_goes_with_the_request(server, signals):
+    body = changed(signals, 0.3, np.s_[0, :, 6])
+    status, answer = server.invoke({**body, "params": {"policy": "mask_lead"}})
+    answer = answer["predictions"]
+    assert (status, answer["abstained"], answer["masked"]) == (200, [False], [["V1"]])
+    status, answer = server.invoke({**body, "params": {"policy": "drop"}})
+    assert status == 400
+    assert "keep, mask_lead or abstain" in answer["message"]
 
 
 def test_another_content_type_is_refused_with_415(server):

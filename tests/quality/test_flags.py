@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sound_heart import found, heart, lead, record
 
-from ecglens.quality import LIMITS, MEASURES, assess, flags_of, measures
+from ecglens.quality import LIMITS, MEASURES, Severity, assess, flags_of, measures
 
 RNG = np.random.default_rng
 
@@ -161,6 +161,41 @@ def test_a_lead_that_is_missing_throughout_has_that_flag_alone():
     signal = heart()
     signal[:, lead("V2")] = np.nan
     assert found(signal) == {("missing", "V2")}
+
+
+@pytest.mark.filterwarnings("error")
+def test_missing_samples_and_flat_leads_are_named_and_make_a_record_unusable():
+    signal = heart(100)
+    signal[:7, 1] = np.nan
+    signal[:, 6] = 0.4
+    signal[:, 7] = np.nan
+    signal[10:, 8] = np.nan
+    signal[:10, 8] = 0.0
+    unusable = [f for f in assess(record(signal, 100)) if f.severity is Severity.UNUSABLE]
+    assert sorted(flag.sentence for flag in unusable) == [
+        "lead II has 7 of 1000 samples missing (NaN)",
+        "lead V1 is flat",
+        "lead V2 has 1000 of 1000 samples missing (NaN)",
+        "lead V3 has 990 of 1000 samples missing (NaN)",
+        "lead V3 is flat",
+    ]
+
+
+def test_a_mild_fault_is_a_note_and_a_gross_one_a_warning():
+    limit = LIMITS["wander"]
+    for extent, severity in ((1.1 * limit.value, "note"), (1.2 * limit.warning, "warning")):
+        signal = heart()
+        drift = np.sin(2 * np.pi * 0.1 * np.arange(len(signal)) / 500)
+        signal[:, lead("V6")] += extent / 2 * drift
+        (flag,) = [f for f in assess(record(signal)) if f.kind == "wander"]
+        assert flag.severity == severity
+
+
+def test_every_warning_limit_is_beyond_that_of_its_note():
+    for limit in LIMITS.values():
+        if limit.warning is not None:
+            beyond = limit.warning < limit.value if limit.below else limit.warning > limit.value
+            assert limit.severity is Severity.NOTE and beyond
 
 
 def test_hum_is_not_called_noise_as_well():

@@ -24,34 +24,32 @@ class Dataset:
     Parameters
     ----------
     name : str
-        In params.yaml; with ``_`` for ``-``, also the module that fetches it and its section there.
+        In params.yaml, where its section has the same; with ``_`` for ``-``, also its module.
     about : str
         What it is, in a line.
     layout : str
         The module that reads it; the data set's own where left out.
     offers : tuple of str
         Functions of the module beyond these three, such as "delineation".
+    project : str
+        Under which PhysioNet has it; none where left out.
     """
 
     name: str
     about: str
     layout: str = ""
     offers: tuple[str, ...] = ()
-
-    @property
-    def section(self) -> str:
-        """The data set's section of params.yaml, and its module."""
-        return self.name.replace("-", "_")
+    project: str = ""
 
     @property
     def module(self) -> ModuleType:
         """The module that fetches or makes it."""
-        return import_module(f"ecglens.datasets.{self.section}")
+        return import_module(f"ecglens.datasets.{self.name.replace('-', '_')}")
 
     @property
     def reader(self) -> ModuleType:
         """The module of its layout."""
-        return import_module(f"ecglens.datasets.{self.layout or self.section}")
+        return import_module(f"ecglens.datasets.{self.layout}") if self.layout else self.module
 
     @property
     def vocabulary(self) -> str:
@@ -63,11 +61,27 @@ class Dataset:
         return self.reader.manifest(folder)
 
     def fetch(self, folder: Path, options: dict) -> int:
-        """Bring the data set into ``folder``, as its section of params.yaml says."""
+        """Bring the data set into ``folder``, as its section of params.yaml says.
+
+        Where that has an address under ``download``, what lacks of the set is fetched from there
+        first, into the folder that the section names, and stays there.
+
+        Raises
+        ------
+        DatasetError
+            If the source is missing or in another layout, or cannot be downloaded.
+        """
         options = dict(options)
-        if "folder" in options:
-            return self.module.fetch(Path(options.pop("folder")), folder, **options)
-        return self.module.fetch(folder, **options)
+        address = options.pop("download", "")
+        if "folder" not in options:
+            return self.module.fetch(folder, **options)
+        source = Path(options.pop("folder"))
+        if address:
+            from ecglens.datasets import physionet  # here, for it needs packages that others do not
+
+            only = [f"training/{name}" for name in options.get("sets", ())]
+            physionet.fetch(self.project, source, address=address, only=only)
+        return self.module.fetch(source, folder, **options)
 
 
 DATASETS = {
@@ -79,11 +93,26 @@ DATASETS = {
             layout="ptb_xl",
             offers=("read_evidence", "evidence_mask"),
         ),
-        Dataset("ptb-xl", "21,799 records of 10 s, 100 and 500 Hz, cardiologists' SCP codes"),
-        Dataset("mimic-iv-ecg", "800,035 records of 10 s, 500 Hz, the machine's statements"),
-        Dataset("cinc", "the sets of the PhysioNet/CinC challenges 2020 and 2021, SNOMED codes"),
         Dataset(
-            "ludb", "200 records of 10 s, 500 Hz, every wave delineated", offers=("delineation",)
+            "ptb-xl",
+            "21,799 records of 10 s, 100 and 500 Hz, cardiologists' SCP codes",
+            project="ptb-xl",
+        ),
+        Dataset(
+            "mimic-iv-ecg",
+            "800,035 records of 10 s, 500 Hz, the machine's statements",
+            project="mimic-iv-ecg",
+        ),
+        Dataset(
+            "cinc",
+            "the sets of the PhysioNet/CinC challenges 2020 and 2021, SNOMED codes",
+            project="challenge-2021",
+        ),
+        Dataset(
+            "ludb",
+            "200 records of 10 s, 500 Hz, every wave delineated",
+            offers=("delineation",),
+            project="ludb",
         ),
         Dataset("plain-folder", "your own records, and a CSV of their codes"),
     )

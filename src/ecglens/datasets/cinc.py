@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from ecglens.datasets.folders import link_folder
+from ecglens.datasets.folders import link_folder, require_layout
 from ecglens.datasets.tables import ages, distinct, finish, sexes
 from ecglens.errors import DatasetError, ParameterError, did_you_mean
 from ecglens.formats import wfdb
@@ -70,9 +70,7 @@ def fetch(source: Path, folder: Path, *, sets: Sequence[str] = ()) -> int:
 
 def _set_folders(source: Path) -> list[Path]:
     layout = f"{TRAINING}/SET/g1/NAME.hea"
-    if not (source / TRAINING).is_dir():
-        found = f"no {TRAINING}/" if source.is_dir() else "no such folder"
-        raise DatasetError(source, found, layout, _MEND)
+    require_layout(source, [f"{TRAINING}/"], layout, _MEND)
     folders = sorted(path for path in (source / TRAINING).iterdir() if path.is_dir())
     if not folders:
         raise DatasetError(source / TRAINING, "no set", layout, _MEND)

@@ -2,13 +2,42 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ecglens.errors import DatasetError
 from ecglens.files import whole_folder
+
+
+def require_layout(source: Path, needed: Sequence[str], layout: str, mend: str) -> None:
+    """Refuse a folder in another layout than a data set's publisher uses.
+
+    Parameters
+    ----------
+    source : Path
+    needed : sequence of str
+        Files, and folders (these end in ``/``), that it must hold.
+    layout : str
+        What it should hold, for the message.
+    mend : str
+        What to do otherwise.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, or one of ``needed`` is not in it.
+    """
+    if not source.is_dir():
+        raise DatasetError(source, "no such folder", f"a folder with {layout}", mend)
+    missing = [
+        name
+        for name in needed
+        if not ((source / name).is_dir() if name.endswith("/") else (source / name).is_file())
+    ]
+    if missing:
+        raise DatasetError(source, f"no {', '.join(missing)}", layout, mend)
 
 
 def link_folder(source: Path, folder: Path, belongs: Callable[[Path], bool], mend: str) -> int:
@@ -36,8 +65,7 @@ def link_folder(source: Path, folder: Path, belongs: Callable[[Path], bool], men
         If ``source`` is no folder, holds no file of the data set, or one of the two folders lies in
         the other.
     """
-    if not source.is_dir():
-        raise DatasetError(source, "no such folder", "the data set as published", mend)
+    require_layout(source, (), "the data set as published", mend)
     refuse_overlap(source, folder)
     files = 0
     with whole_folder(folder) as part:

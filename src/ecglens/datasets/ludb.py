@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecglens.datasets.folders import link_folder
+from ecglens.datasets.folders import link_folder, require_layout
 from ecglens.datasets.tables import ages, distinct, finish, read_table, sexes, whole_numbers
-from ecglens.errors import DatasetError, RecordError
+from ecglens.errors import RecordError
 from ecglens.record import LEADS
 
 VOCABULARY = "mimic"  # statements in English
@@ -41,10 +41,8 @@ _WAVE = re.compile(r"(?P<onset>\(*)(?P<peak>N+|p+|t+)(?P<late>(?:\((?=\)))?)(?P<
 
 def fetch(source: Path, folder: Path) -> int:
     """Bring a published LUDB folder into the house, as links; see :func:`link_folder`."""
-    missing = [name for name in (DATABASE, DATA) if not (source / name).exists()]
-    if missing:
-        found = f"no {', '.join(missing)}" if source.is_dir() else "no such folder"
-        raise DatasetError(source, found, f"{DATABASE} and {DATA}/1.hea to 200.hea", _MEND)
+    layout = f"{DATABASE} and {DATA}/1.hea to 200.hea"
+    require_layout(source, (DATABASE, f"{DATA}/"), layout, _MEND)
 
     def belongs(path: Path) -> bool:
         in_data = path.parts[0] == DATA and len(path.parts) == 2 and path.suffix in _ENDINGS

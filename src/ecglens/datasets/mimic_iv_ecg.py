@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecglens.datasets.folders import link_folder
+from ecglens.datasets.folders import link_folder, require_layout
 from ecglens.datasets.tables import (
     OVER_89,
     ages,
@@ -30,12 +30,13 @@ RECORDS, MEASUREMENTS = "record_list.csv", "machine_measurements.csv"
 PATIENTS = ("patients.csv", "patients.csv.gz")
 REPORTS = tuple(f"report_{n}" for n in range(18))
 _KEY = ["subject_id", "study_id"]
-_MEND = f"Name the folder that holds {RECORDS} (mimic_iv_ecg.folder)."
+_MEND = f"Name the folder that holds {RECORDS} (mimic-iv-ecg.folder)."
 
 
 def fetch(source: Path, folder: Path) -> int:
     """Bring a published MIMIC-IV-ECG folder into the house, as links; see :func:`link_folder`."""
-    _check_layout(source)
+    needed = (RECORDS, MEASUREMENTS, "files/")
+    require_layout(source, needed, f"{RECORDS}, {MEASUREMENTS} and files/", _MEND)
 
     def belongs(path: Path) -> bool:
         if path.parts[0] == "files":
@@ -43,17 +44,6 @@ def fetch(source: Path, folder: Path) -> int:
         return str(path) in (RECORDS, MEASUREMENTS, *PATIENTS)
 
     return link_folder(source, folder, belongs, _MEND)
-
-
-def _check_layout(source: Path) -> None:
-    layout = f"{RECORDS}, {MEASUREMENTS} and files/"
-    if not source.is_dir():
-        raise DatasetError(source, "no such folder", f"a folder with {layout}", _MEND)
-    missing = [name for name in (RECORDS, MEASUREMENTS) if not (source / name).is_file()]
-    if not (source / "files").is_dir():
-        missing.append("files/")
-    if missing:
-        raise DatasetError(source, f"no {', '.join(missing)}", layout, _MEND)
 
 
 def manifest(folder: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecglens.datasets.folders import link_folder
+from ecglens.datasets.folders import link_folder, require_layout
 from ecglens.datasets.tables import ages, distinct, finish, read_table, sexes, whole_numbers
 from ecglens.errors import DatasetError
 
@@ -26,14 +26,13 @@ VOCABULARY = "scp"
 LABELS = "labels.csv"
 NO_CODE = "none"
 _COLUMNS = ("file", "patient_id", "codes")
-_MEND = f"Name the folder that holds {LABELS} (plain_folder.folder)."
+_MEND = f"Name the folder that holds {LABELS} (plain-folder.folder)."
 
 
 def fetch(source: Path, folder: Path) -> int:
     """Bring the whole of a folder into the house, as links; see :func:`link_folder`."""
-    if source.is_dir() and not (source / LABELS).is_file():
-        expected = f"{LABELS} with the columns {', '.join(_COLUMNS)}"
-        raise DatasetError(source, f"no {LABELS}", expected, _MEND)
+    layout = f"{LABELS} with the columns {', '.join(_COLUMNS)}"
+    require_layout(source, [LABELS], layout, _MEND)
     return link_folder(source, folder, lambda path: True, _MEND)
 
 

@@ -4,22 +4,20 @@ Wagner et al. 2020, Scientific Data 7:154, doi 10.1038/s41597-020-0495-6.
 """
 
 import ast
-import os
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
-from ecglens.datasets.folders import link, refuse_overlap
-from ecglens.datasets.tables import finish, numbers, read_table, whole_numbers
+from ecglens.datasets.folders import link_folder, require_layout
+from ecglens.datasets.tables import OVER_89, ages, finish, read_table, whole_numbers
 from ecglens.errors import DatasetError
-from ecglens.files import whole_folder
 
 VOCABULARY = "scp"
 DATABASE, STATEMENTS = "ptbxl_database.csv", "scp_statements.csv"
 TABLES = (DATABASE, STATEMENTS)
 RATES = {100: ("records100", "filename_lr"), 500: ("records500", "filename_hr")}  # Hz
 _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold")
+_MEND = "Download and unzip PTB-XL, and name the folder that holds these (ptb-xl.folder)."
 _OVER_89 = 300  # PTB-XL writes this age for patients over 89
 
 
@@ -45,32 +43,19 @@ def fetch(source: Path, folder: Path) -> int:
         If ``source`` is missing, empty or in another layout.
     """
     _check_layout(source)
-    refuse_overlap(source, folder)
-    files = 0
-    with whole_folder(folder) as part:
-        for table in TABLES:
-            link(source / table, part / table)
-        for records, _ in RATES.values():
-            folders = sorted((source / records).glob("*/"))
-            for inner in tqdm(folders, f"fetch {records}", unit="folder"):
-                (part / records / inner.name).mkdir(parents=True)
-                for file in os.scandir(inner):
-                    if file.name.endswith((".hea", ".dat")):
-                        link(Path(file.path), part / records / inner.name / file.name)
-                        files += 1
-    return files + len(TABLES)
+
+    def belongs(path: Path) -> bool:
+        in_records = len(path.parts) == 3 and path.parts[0] in dict(RATES.values())
+        return str(path) in TABLES or (in_records and path.suffix in (".hea", ".dat"))
+
+    return link_folder(source, folder, belongs, _MEND)
 
 
 def _check_layout(source: Path) -> None:
     layout = f"{DATABASE}, {STATEMENTS} and {' or '.join(r for r, _ in RATES.values())}"
-    mend = "Download and unzip PTB-XL, and name the folder that holds these (ptb_xl.folder)."
-    if not source.is_dir():
-        raise DatasetError(source, "no such folder", f"a folder with {layout}", mend)
-    missing = [table for table in TABLES if not (source / table).is_file()]
-    if missing:
-        raise DatasetError(source, f"no {', '.join(missing)}", layout, mend)
+    require_layout(source, TABLES, layout, _MEND)
     if not any(next((source / r).glob("*/*.hea"), None) for r, _ in RATES.values()):
-        raise DatasetError(source, "no record (*.hea)", layout, mend)
+        raise DatasetError(source, "no record (*.hea)", layout, _MEND)
 
 
 def manifest(folder: Path) -> pd.DataFrame:
@@ -97,7 +82,11 @@ def manifest(folder: Path) -> pd.DataFrame:
     """
     path = folder / DATABASE
     table = read_table(path, [*_COLUMNS, *(column for _, column in RATES.values())])
-    _check_values(table, path)
+    checks = (("strat_fold", range(1, 11), "1-10"), ("sex", (0, 1), "0 or 1"))
+    for column, known, expected in checks:
+        strange = table[column][~table[column].isin(known)].unique()[:5]
+        if len(strange):
+            raise DatasetError(path, f"{column} {', '.join(map(str, strange))}", expected)
     known = set(read_table(folder / STATEMENTS, []).iloc[:, 0])
     codes = [
         _codes(text, path, ecg) for text, ecg in zip(table.scp_codes, table.ecg_id, strict=True)
@@ -112,7 +101,7 @@ def manifest(folder: Path) -> pd.DataFrame:
             "record_id": whole_numbers(table, "ecg_id", path),
             "patient_id": whole_numbers(table, "patient_id", path),
             "fold": table.strat_fold.astype("int64"),
-            "age": table.age.where(table.age != _OVER_89, 90.0),
+            "age": ages(table.age.replace(_OVER_89, OVER_89), path, table.ecg_id),
             "sex": table.sex.map({0: "male", 1: "female"}),
             "codes": [list(likelihoods) for likelihoods in codes],
             "likelihoods": [list(likelihoods.values()) for likelihoods in codes],
@@ -123,34 +112,17 @@ def manifest(folder: Path) -> pd.DataFrame:
     return finish(rows, path)
 
 
-def _check_values(table: pd.DataFrame, path: Path) -> None:
-    """Refuse a value that means nothing in its column; the first five are named."""
-    number = {c: numbers(table[c]) for c in ("ecg_id", "patient_id", "age")}
-    checks = [
-        ("ecg_id", number["ecg_id"] % 1 == 0, "a whole number for each record"),
-        ("patient_id", number["patient_id"] % 1 == 0, "a whole number for each record"),
-        ("strat_fold", table.strat_fold.isin(range(1, 11)), "1-10"),
-        ("sex", table.sex.isin((0, 1)), "0 or 1"),
-        ("age", number["age"].notna() | table.age.isna(), "years, or nothing"),
-    ]
-    for column, right, expected in checks:
-        if not right.all():
-            wrong = table[column][~right].unique()[:5]
-            raise DatasetError(path, f"{column} {', '.join(map(str, wrong))}", expected)
-
-
 def _codes(text: str, path: Path, ecg: int) -> dict[str, float]:
     """Return the likelihood of each code of a cell such as "{'NORM': 100.0, 'SR': 0.0}"."""
     try:
         codes = ast.literal_eval(str(text))
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: brackets on end
         codes = None
     if not isinstance(codes, dict) or not all(map(_is_percent, codes.values())):
-        raise DatasetError(
-            path, f"scp_codes {text!r} of ecg_id {ecg}", "a dictionary of code: likelihood, 0-100"
-        )
+        found = f"scp_codes {str(text)[:80]!r} of ecg_id {ecg}"
+        raise DatasetError(path, found, "a dictionary of code: likelihood, 0-100")
     return {str(code): float(likelihood) for code, likelihood in codes.items()}
 
 
 def _is_percent(value: object) -> bool:
-    return isinstance(value, (int, float)) and 0 <= value <= 100
+    return type(value) in (int, float) and 0 <= value <= 100

@@ -41,7 +41,7 @@ def read_table(path: Path, columns: Sequence[str], **options) -> pd.DataFrame:
     DatasetError
         If the file is missing, is not a CSV table, lacks a column, or has no rows.
     """
-    expected = f"a CSV table with the columns {', '.join(columns)}"
+    expected = f"a CSV table with the columns {', '.join(columns)}" if columns else "a CSV table"
     try:
         with warnings.catch_warnings():
             # A row longer than the header: pandas would drop what is too much, with a warning.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ecglens.errors import RecordError
 from ecglens.formats import arrays, clinical, wfdb
-from ecglens.record import Record
+from ecglens.record import Record, refuse_no_ecg, refuse_odd_rate
 
 _HEAD = 1 << 14  # bytes looked at to recognise a format; a root element may follow long comments
 
@@ -119,8 +119,11 @@ def read(
     path = Path(path)
     kind = recognise(path)
     if not kind.self_contained:
-        return kind.read(path, sampling_frequency=sampling_frequency, units=units, leads=leads)
+        record = kind.read(path, sampling_frequency=sampling_frequency, units=units, leads=leads)
+        refuse_odd_rate(record.sampling_frequency, path)
+        return record
     record = kind.read(path)
+    refuse_odd_rate(record.sampling_frequency, path)
     if sampling_frequency is not None and record.sampling_frequency != sampling_frequency:
         raise RecordError(
             path,
@@ -128,6 +131,7 @@ def read(
             f"{sampling_frequency:g} Hz, as asked for",
             "The file's own rate is right, or its header is wrong: find out which.",
         )
+    refuse_no_ecg(record.signal, path)
     return record
 
 

@@ -27,6 +27,9 @@ _SIGNAL_LINE = re.compile(
     r"(\S+)\s+(\S+)\s+(\S+)\s+[+-]?\d+\s+([+-]?\d+)\s+[+-]?\d+\s+([+-]?\d+)\s+(?:\d+\s+)?(\S.*)$"
 )
 _MAX_HEADER = 1 << 20  # bytes; a 12-lead header is under 2 kB
+_MAX_SHOWN = 80  # characters of what is wrong, in a message
+# Python alone would also take 1_000 and the digits of other scripts for numbers.
+_NO_NUMBER = re.compile(r"[_\x80-\U0010ffff]")
 _MAX_LEAD_NAME = 12  # characters
 _WORD = re.compile(r"[^\W\d_]{4,}|\d{7,}")
 
@@ -105,6 +108,8 @@ def _read_header(path: Path) -> _Header:
         raise RecordError(path, "an empty header", "a record line and twelve signal lines")
     fields = lines[0].split()
     try:
+        if _NO_NUMBER.search(" ".join(fields[1:4])):
+            raise ValueError
         name, leads = fields[0], int(fields[1])
         rate = float(fields[2].split("/")[0].split("(")[0]) if len(fields) > 2 else 250.0
         samples = int(fields[3]) if len(fields) > 3 else None
@@ -210,7 +215,7 @@ def _shown(text: str) -> str:
 
     In a damaged header a comment may have become part of a line, and comments name the patient.
     """
-    words = text.split()
+    words = text[:_MAX_SHOWN].split()
     return " ".join("…" if _WORD.search(w) and not set(w) & set("./") else w for w in words)
 
 
@@ -233,6 +238,8 @@ def _parse_channel(line: str, path: Path) -> _Channel:
         )
     match = _GAIN.match(gain_field)
     try:
+        if _NO_NUMBER.search(match["gain"]):
+            raise ValueError
         gain = float(match["gain"])
         baseline = int(match["baseline"] or zero)
     except (TypeError, ValueError):

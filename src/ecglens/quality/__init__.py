@@ -6,19 +6,32 @@ comes from stands beside it in :mod:`ecglens.quality.flags`. numpy alone, becaus
 carries its record's flags.
 """
 
-from ecglens.quality.flags import LIMITS, Flag, Limit, assess, flags_of
+from ecglens.quality.flags import LIMITS, Flag, Limit, Severity, assess, flags_of
 from ecglens.quality.measurement import MEASURES, measures
-from ecglens.quality.policy import UNUSABLE, Policy, apply_policy
+from ecglens.quality.policy import (
+    FOR_PREDICTION,
+    AbstainedError,
+    Policy,
+    Treatment,
+    apply_policy,
+    known_rules,
+    treat,
+)
 
 __all__ = [
+    "FOR_PREDICTION",
     "LIMITS",
     "MEASURES",
-    "UNUSABLE",
+    "AbstainedError",
     "Flag",
     "Limit",
     "Policy",
+    "Severity",
+    "Treatment",
     "apply_policy",
     "assess",
     "flags_of",
+    "known_rules",
     "measures",
+    "treat",
 ]

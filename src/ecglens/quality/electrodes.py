@@ -54,6 +54,7 @@ _MIN_BEATS = 3
 _LOWEST_RATE = 50  # Hz; below, a QRS complex is no more than a few samples
 _TINY = np.float32(1e-9)  # mV²; far below any noise
 _QUIET = 0.01  # mV from sample to sample; noise below it is no poor contact
+_LEAST = 0.3  # of the median lead's repeating power, that any lead counts as having
 _FAINT = 0.02  # mV RMS; a wave much below it does not count as correlated
 
 # Of the correlation of I, II, III (rows) with V1 and V6 in P, V1 and V6 in QRS, V1 and V6 in T.
@@ -260,7 +261,7 @@ def _clarity(
     whole = np.add.reduceat(np.square(slope).sum(axis=1), starts) / number
     varying = np.maximum(whole - repeated, 0) + slope.shape[1] * _QUIET**2
     usual = np.median(repeated / varying, axis=1, keepdims=True)
-    least = 0.3 * np.median(repeated, axis=1, keepdims=True)
+    least = _LEAST * np.median(repeated, axis=1, keepdims=True)
     return presence, np.maximum(repeated, least) / varying / np.maximum(usual, _TINY)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecglens.errors import RecordError
 from ecglens.quality import electrodes
-from ecglens.record import LEADS
+from ecglens.record import LEADS, RATES
 
 IDENTITIES = {
     "II": ("II = I + III", (0, 1, 2)),
@@ -63,14 +63,15 @@ def measures(signals: np.ndarray, rate: float) -> np.ndarray:
     Raises
     ------
     RecordError
-        If the signals are not (records, samples, 12), or the rate is not positive.
+        If the signals are not (records, samples, 12), or the rate is not that of an ECG.
     """
     signals = np.asarray(signals, np.float32)
     if signals.ndim != 3 or signals.shape[2] != len(LEADS) or not signals.shape[1]:
         found = f"an array of shape {signals.shape}"
         raise RecordError("signals", found, "(records, samples, 12)")
-    if not (np.isfinite(rate) and rate > 0):
-        raise RecordError("signals", f"a rate of {rate} Hz", "a rate above 0 Hz")
+    if not 0 < rate <= RATES[1]:
+        found = f"a rate of {rate} Hz"
+        raise RecordError("signals", found, f"a rate above 0 Hz, up to {RATES[1]} Hz")
     result = np.zeros(len(signals), MEASURES)
     chunk = max(1, _VALUES // signals[:1].size) if len(signals) else 1
     # Values beyond any ECG may overflow: the flag of their size says so, not a warning.

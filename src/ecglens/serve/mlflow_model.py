@@ -1,14 +1,15 @@
 """The registered model, as MLflow loads it: from this code and the ONNX file, without pickle."""
 
 import warnings
+from dataclasses import asdict
 
 import mlflow
 import numpy as np
 from mlflow.exceptions import MlflowException
 
-from ecglens.errors import ECGLensError, RecordError
-from ecglens.inference import Predictor
-from ecglens.record import Record
+from ecglens.card import ModelCard
+from ecglens.errors import ECGLensError
+from ecglens.inference import Answers, Predictor
 
 # MLflow asks for type hints, with which it would convert the arrays to lists.
 warnings.filterwarnings("ignore", message=".*Add type hints", category=UserWarning)
@@ -28,40 +29,60 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         ----------
         model_input : array, shape (batch, samples, 12)
             Raw millivolts at the model's rate, leads I II III aVR aVL aVF V1 ... V6.
+        params : dict, optional
+            ``policy``: what is done about poor quality, as ``ecglens predict --policy`` takes it;
+            several rules are separated by commas.
 
         Returns
         -------
         dict
-            ``labels``, ``thresholds``, ``warnings``, ``positive``, ``probability``, ``logit`` and,
-            of a model that is additive, ``bias`` (an entry a record and label) and ``attribution``
-            (batch, samples, 12 or 1, labels).
+            ``labels``, ``thresholds`` and ``warnings`` of the model; and, an entry a record,
+            ``abstained``, ``reasons`` (why), ``flags`` (of quality), ``masked`` (leads taken as
+            missing), ``positive``, ``probability``, ``logit`` and, of a model that is additive,
+            ``bias`` (each by label) and ``attribution`` (samples, 12 or 1, labels). From
+            ``positive`` on, all are None for a record abstained from, so that nothing can be read
+            as its answer.
 
         Raises
         ------
         MlflowException
-            If the input does not fit, has missing samples or a flat lead; the server answers with
-            status 400.
+            If the input or policy does not fit; the server answers with status 400.
         """
-        signals = np.asarray(model_input, np.float32)
+        words = [text for text in [(params or {}).get("policy")] if text]
         try:
-            result = self.predictor.run(signals)
-            self._refuse_defects(signals)
+            answers = self.predictor.answer(np.asarray(model_input, np.float32), policy=words)
         except ECGLensError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         card = self.predictor.card
-        answer = {name: values.tolist() for name, values in result.items()}
-        answer["positive"] = (result["probability"] >= np.array(card.thresholds)).tolist()
-        described = {"labels": list(card.labels), "thresholds": list(card.thresholds)}
-        return {**described, "warnings": list(card.warnings), **answer}
+        return {
+            "labels": list(card.labels),
+            "thresholds": list(card.thresholds),
+            "warnings": list(card.warnings),
+            **_by_record(answers, card),
+        }
 
-    def _refuse_defects(self, signals: np.ndarray) -> None:
-        """Refuse what ``ecglens predict`` refuses: missing samples and flat leads."""
-        for number, signal in enumerate(signals):
-            record = Record(signal, self.predictor.card.sampling_frequency, f"record {number}")
-            defects = record.defects()
-            if defects:
-                expected = "twelve leads without missing samples, none flat"
-                raise RecordError(f"{record.name} of the request", "; ".join(defects), expected)
+
+def _by_record(answers: Answers, card: ModelCard) -> dict[str, list]:
+    """Return plain values, an entry a record; None where there is no answer."""
+    there = [not abstained for abstained in answers.abstained]
+    values = {name: answers.outputs[name] for name in card.outputs}
+    values["positive"] = values["probability"] >= np.array(card.thresholds)
+    return {
+        "abstained": answers.abstained,
+        "reasons": [
+            [flag.sentence for flag in treatment.reasons] if not given else []
+            for treatment, given in zip(answers.treatments, there, strict=True)
+        ],
+        "flags": [[asdict(flag) for flag in flags] for flags in answers.flags],
+        "masked": [
+            list(treatment.masked_leads) if given else []
+            for treatment, given in zip(answers.treatments, there, strict=True)
+        ],
+        **{
+            name: [row.tolist() if given else None for row, given in zip(rows, there, strict=True)]
+            for name, rows in values.items()
+        },
+    }
 
 
 mlflow.models.set_model(ServedModel())
