@@ -17,8 +17,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ecglens.card import ModelCard
 from ecglens.export import export
-from ecglens.inference import ModelCard, Predictor
+from ecglens.inference import Predictor
 from ecglens.models import MODELS, build_model, is_additive
 from ecglens.models.parallel import ParallelConvolutions
 from ecglens.record import LEADS

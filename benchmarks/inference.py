@@ -17,8 +17,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from ecglens.card import OUTPUTS
 from ecglens.export import additivity_error
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.inference import Predictor
 from ecglens.models import load_model
 from ecglens.store import open_store
 

@@ -12,9 +12,10 @@ import onnx
 import pytest
 from hypothesis import settings
 
+from ecglens.card import ModelCard
 from ecglens.datasets import simulated
 from ecglens.formats import wfdb
-from ecglens.inference import METADATA_KEY, ModelCard
+from ecglens.inference import METADATA_KEY
 from ecglens.labels import Task
 from ecglens.record import LEADS
 from ecglens.splits import Split

@@ -7,9 +7,10 @@ import onnx
 import pytest
 
 import ecglens.export
+from ecglens.card import OUTPUTS
 from ecglens.errors import ModelError
 from ecglens.export import TOLERANCE, additivity_error, compare, export, make_card
-from ecglens.inference import METADATA_KEY, OUTPUTS, Predictor
+from ecglens.inference import METADATA_KEY, Predictor
 from ecglens.labels import Task
 from ecglens.models import build_model
 from ecglens.record import LEADS

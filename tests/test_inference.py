@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 
+from ecglens.card import OUTPUTS, WARNING_SIMULATED, ModelCard
 from ecglens.errors import ModelError, RecordError
 from ecglens.formats import wfdb
-from ecglens.inference import METADATA_KEY, OUTPUTS, WARNING_SIMULATED, ModelCard, Predictor
+from ecglens.inference import METADATA_KEY, Predictor
 from ecglens.record import LEADS, Record, resample
 
 MIMIC_ORDER = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from tiny import randomised, signals, tiny
 
+from ecglens.card import WARNING_NOT_ADDITIVE, ModelCard
 from ecglens.cli import main
 from ecglens.errors import ModelError
 from ecglens.evaluation.run import draw_explanations, evaluate
 from ecglens.export import compare, export
-from ecglens.inference import METADATA_KEY, WARNING_NOT_ADDITIVE, ModelCard, Predictor
+from ecglens.inference import METADATA_KEY, Predictor
 from ecglens.plots.explained import NO_EXPLANATION, draw_explained
 from ecglens.record import LEADS, Record
 from ecglens.registry import promote

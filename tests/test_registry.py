@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from ecglens.card import OUTPUTS
 from ecglens.errors import ModelError
 from ecglens.evaluation.metrics import macro_auroc
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.inference import Predictor
 from ecglens.record import to_microvolts
 from ecglens.registry import CHAMPIONS, DECISIONS, gate_score, promote, require_champion
 from ecglens.splits import Split

@@ -9,7 +9,8 @@ import pytest
 from mlflow.exceptions import MlflowException
 from sound_heart import heart
 
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.card import OUTPUTS
+from ecglens.inference import Predictor
 
 
 @pytest.fixture(scope="module")

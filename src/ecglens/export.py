@@ -9,9 +9,10 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from ecglens.card import ModelCard
 from ecglens.errors import ModelError
 from ecglens.files import whole_file
-from ecglens.inference import METADATA_KEY, ModelCard, Predictor
+from ecglens.inference import METADATA_KEY, Predictor
 from ecglens.labels import Task
 from ecglens.models import MODELS
 from ecglens.record import LEADS

@@ -21,10 +21,10 @@ import keras
 import mlflow
 import numpy as np
 
+from ecglens.card import ModelCard
 from ecglens.errors import ModelError, ParameterError
 from ecglens.export import Parity, export
 from ecglens.files import whole_folder
-from ecglens.inference import ModelCard
 from ecglens.labels import Task, get_task
 from ecglens.models import build_model
 from ecglens.record import LEADS

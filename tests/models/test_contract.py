@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from tiny import TINY, additivity_error, outputs, randomised, signals, tiny
 
 import ecglens.models
+from ecglens.card import ModelCard
 from ecglens.errors import ModelError, ParameterError
-from ecglens.inference import ModelCard, Predictor
+from ecglens.inference import Predictor
 from ecglens.model_params import ModelParams
 from ecglens.models import MODELS, build_model, is_additive, load_model
 from ecglens.record import LEADS

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ecglens.card import OUTPUTS, WARNING_SIMULATED
 from ecglens.formats import wfdb
-from ecglens.inference import OUTPUTS, WARNING_SIMULATED, Predictor
+from ecglens.inference import Predictor
 
 pytestmark = pytest.mark.slow
 
