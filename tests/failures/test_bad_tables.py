@@ -151,7 +151,7 @@ def test_codes_that_are_no_dictionary_are_refused_and_never_run(folder, cell, ca
 @pytest.mark.parametrize("cell", ["{" * 50_000, "[" * 50_000, "-" * 50_000 + "1", "9" * 50_000])
 def test_codes_without_end_are_refused_in_a_line(folder, cell):
     write(folder, row(scp_codes=f'"{cell}"'))
-    with pytest.raises(DatasetError, match="found scp_codes .* of ecg_id 1") as caught:
+    with pytest.raises(DatasetError, match=r"found scp_codes .* of ecg_id 1") as caught:
         manifest(folder)
     assert len(str(caught.value)) < 500
 
