@@ -126,7 +126,7 @@ def exported(tmp_path_factory, simulated_set) -> SimpleNamespace:
         task="rhythm", model="signal_cam", dataset="ptb-xl", labels=("NORM", "AFIB", "CLBBB"),
         thresholds=(0.4, 0.5, 0.6), sampling_frequency=100, samples=1000, leads=LEADS, units="mV",
         other_rates="resample", run_id="run 1", data_version="data 1", git_commit="commit 1",
-        created="2026-01-01T00:00:00Z",
+        created="2026-01-01T00:00:00Z", quality={"unusable": "keep"},
     )  # fmt: skip
     records = sorted(simulated_set.glob("records100/*/*.hea"))[:8]
     signals = np.stack([wfdb.read(record).signal for record in records])

@@ -108,7 +108,9 @@ class ModelCard:
             for name in fields
             if name in content
         }
-        values["quality"] = known_rules(values.get("quality", {}), f"{source}: quality")
+        rules = known_rules(values.get("quality", {}), f"{source}: quality")
+        # As plain strings: MLflow writes the card as YAML, which has no words for an enumeration.
+        values["quality"] = {key: str(policy) for key, policy in rules.items()}
         card = cls(**values)
         if card.leads != LEADS or card.units != "mV":
             raise ModelError(source, f"leads {card.leads} in {card.units}", f"{LEADS} in mV")

@@ -93,12 +93,8 @@ class Prediction:
                 rows[label] |= {"bias": float(self.bias[k]), "attribution_sum": total}
             if self.card.additive and attribution:
                 rows[label]["attribution"] = self.attribution[..., k].tolist()
-        return _described(self.record, self.card, self.flags) | {
-            "abstained": False,
-            "reasons": [],
-            "labels": rows,
-            "warnings": list(self.warnings),
-        }
+        said = _described(self.record, self.card, self.flags)
+        return said | {"labels": rows, "warnings": list(self.warnings)}
 
 
 @dataclass(frozen=True)
@@ -122,20 +118,23 @@ class Abstention:
 
     def to_dict(self) -> dict:
         """Return plain Python values, ready for JSON, with ``labels`` None: there is no number."""
-        return _described(self.record, self.card, self.flags) | {
-            "abstained": True,
-            "reasons": [flag.sentence for flag in self.reasons],
-            "labels": None,
-            "warnings": [*_warnings(self.flags), *self.card.warnings],
-        }
+        warnings = [*_warnings(self.flags), *self.card.warnings]
+        said = _described(self.record, self.card, self.flags, self.reasons)
+        return said | {"abstained": True, "warnings": warnings}
 
 
-def _described(record: Record, card: ModelCard, flags: Iterable[Flag]) -> dict:
+def _described(
+    record: Record, card: ModelCard, flags: Iterable[Flag], reasons: Iterable[Flag] = ()
+) -> dict:
     """Return what any answer says of its record and its model."""
     origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit", "additive")
     return {
         "record": record.name,
         "source": record.source,
+        "abstained": False,
+        "reasons": [flag.sentence for flag in reasons],
+        "labels": None,
+        "warnings": [],
         "sampling_frequency": record.sampling_frequency,
         "flags": [asdict(flag) for flag in flags],
         "model": {name: getattr(card, name) for name in origin},

@@ -142,7 +142,7 @@ def refuse_no_ecg(signal: np.ndarray, source: object) -> None:
     if not peak < 32.7675:
         raise RecordError(
             source,
-            f"a peak of {peak:.6g} mV",
+            f"a peak of {peak:.1f} mV",
             "values within ±32.767 mV",
             "Check the gain and the units that the header states.",
         )

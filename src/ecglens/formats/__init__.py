@@ -120,10 +120,10 @@ def read(
     kind = recognise(path)
     if not kind.self_contained:
         record = kind.read(path, sampling_frequency=sampling_frequency, units=units, leads=leads)
-        refuse_odd_rate(record.sampling_frequency, path)
+        refuse_odd_rate(record.sampling_frequency, record.source)
         return record
     record = kind.read(path)
-    refuse_odd_rate(record.sampling_frequency, path)
+    refuse_odd_rate(record.sampling_frequency, record.source)
     if sampling_frequency is not None and record.sampling_frequency != sampling_frequency:
         raise RecordError(
             path,
@@ -131,7 +131,7 @@ def read(
             f"{sampling_frequency:g} Hz, as asked for",
             "The file's own rate is right, or its header is wrong: find out which.",
         )
-    refuse_no_ecg(record.signal, path)
+    refuse_no_ecg(record.signal, record.source)
     return record
 
 

@@ -200,6 +200,7 @@ def as_prepared(rules: Rules) -> dict[str, Policy]:
     What was masked in training is masked; what it never saw, it abstains from. Leads that are not
     there are abstained from even where training kept them.
     """
+    rules = known_rules(rules)
     strict = {k: Policy.ABSTAIN if p is Policy.DROP else p for k, p in rules.items()}
     unusable = {k for k in KEYS if k == Severity.UNUSABLE or _severity(k) == Severity.UNUSABLE}
     kept = {k for k in unusable if strict.get(k) is Policy.KEEP}
