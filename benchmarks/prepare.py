@@ -17,7 +17,7 @@ def once(source: Path) -> None:
     from ecglens.datasets import ptb_xl
     from ecglens.labels import Policy
     from ecglens.manifests import count_labels, count_pairs, with_labels
-    from ecglens.store import prepare
+    from ecglens.preparation import prepare
 
     start = time.perf_counter()
     manifest = with_labels(ptb_xl.manifest(source), ptb_xl.VOCABULARY, Policy())

@@ -5,7 +5,8 @@ import pandas as pd
 from ecglens.datasets import record_files
 from ecglens.errors import run_stage
 from ecglens.params import load_params
-from ecglens.store import prepare
+from ecglens.preparation import prepare
+from ecglens.shards import Workers
 
 
 def main() -> None:
@@ -21,8 +22,10 @@ def main() -> None:
         unreadable=options.unreadable,
         other_rates=options.other_rates,
         other_lengths=options.other_lengths,
+        workers=Workers(options.workers, options.workers_are, options.scheduler),
     )
     print(f"{len(manifest) - len(rejected)} records prepared, {len(rejected)} rejected")
 
 
-run_stage(main)
+if __name__ == "__main__":  # not in its worker processes, which import this file again
+    run_stage(main)

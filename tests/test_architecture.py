@@ -12,13 +12,14 @@ PACKAGE = REPOSITORY / "src" / "ecglens"
 
 # A room may use the rooms in lines above its own, never one beside it or below.
 LAYERS = (
-    ("errors", "files"),
-    ("record",),
+    ("errors",),
+    ("files", "remote"),
+    ("record", "shards"),
     ("formats", "quality"),
     ("vocabulary",),
     ("labels", "inference", "conditioning"),
     ("params", "store", "datasets"),
-    ("splits", "manifests", "models", "plots"),
+    ("splits", "manifests", "models", "plots", "preparation", "batch"),
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),

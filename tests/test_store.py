@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import wfdb as reference
 
+from ecglens.preparation import prepare
 from ecglens.record import LEADS, MISSING
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 RATE, SECONDS, SAMPLES = 100, 10.0, 1000
 

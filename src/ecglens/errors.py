@@ -29,6 +29,11 @@ class ECGLensError(Exception):
         # Keeps the four parts when a worker process raises.
         return type(self), (self.source, self.found, self.expected, self.mend)
 
+    def naming(self, given: str, instead_of: str) -> "ECGLensError":
+        """Return the same error with a path as the user gave it, not as a worker found it."""
+        parts = (self.source, self.found, self.expected, self.mend)
+        return type(self)(*(part.replace(instead_of, given) for part in parts))
+
 
 class RecordError(ECGLensError):
     """An ECG record that cannot be read, or must not be used as it is."""
@@ -48,6 +53,10 @@ class LabelError(ECGLensError):
 
 class ModelError(ECGLensError):
     """A model file that is not an ECGLens model, or does not fit the input."""
+
+
+class ClusterError(ECGLensError):
+    """Workers that cannot be reached, do not live, or run another version."""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -76,13 +76,16 @@ class LabelsParams:
 
 @dataclass(frozen=True)
 class PrepareParams:
-    """The prepared arrays."""
+    """The prepared arrays; and who makes them: ``workers``, ``workers_are``, ``scheduler``."""
 
     sampling_frequency: int = _one_of(100, 500)
     seconds: float = _at_least(1.0)
     unreadable: str = _one_of("stop", "skip")
     other_rates: str = _one_of("refuse", "resample")
     other_lengths: str = _one_of("refuse", "cut")
+    workers: int = _at_least(0)
+    workers_are: str = _one_of("processes", "threads")
+    scheduler: str
 
 
 @dataclass(frozen=True)

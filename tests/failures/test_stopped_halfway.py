@@ -11,12 +11,13 @@ import pytest
 from ecglens.datasets import ptb_xl as layout
 from ecglens.datasets import simulated
 from ecglens.errors import DatasetError
-from ecglens.store import open_store, prepare
+from ecglens.preparation import prepare
+from ecglens.store import open_store
 
 PREPARE = """
 import sys
 from pathlib import Path
-from ecglens.store import prepare
+from ecglens.preparation import prepare
 source, folder = map(Path, sys.argv[1:])
 files = [(number, "records100/00000/00001_lr") for number in range(200_000)]
 prepare(source, files, folder, sampling_frequency=100, seconds=10.0)
