@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from ecglens.cluster import Workers
 from ecglens.datasets import record_files
 from ecglens.errors import run_stage
 from ecglens.params import load_params
 from ecglens.preparation import prepare
-from ecglens.shards import Workers
 
 
 def main() -> None:

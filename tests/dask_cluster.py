@@ -1,11 +1,13 @@
 """A real Dask cluster on loopback: a scheduler and workers, each a process that can be killed."""
 
-import os
+import json
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+
+import distributed
 
 LAUNCH = [sys.executable, "-m", "dask"]  # which has the same environment, whatever PATH says
 
@@ -22,8 +24,6 @@ class Cluster:
         while not file.exists() or not file.stat().st_size:
             assert self.scheduler.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.05)
-        import json
-
         self.address = json.loads(file.read_text())["address"]
 
     def _start(self, what, *arguments):
@@ -32,7 +32,7 @@ class Cluster:
                 [*LAUNCH, what, *map(str, arguments)], cwd=self.folder, stdout=log, stderr=log
             )
 
-    def add_worker(self, environment=None):
+    def add_worker(self):
         arguments = [self.address, "--nthreads", 1, "--no-nanny", "--no-dashboard"]
         self.workers.append(self._start("worker", *arguments, "--host", "127.0.0.1"))
         return self.workers[-1]
@@ -55,6 +55,8 @@ def dask_cluster(folder, workers=2):
     try:
         for _ in range(workers):
             cluster.add_worker()
+        with distributed.Client(cluster.address, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=120)
         yield cluster
     finally:
         cluster.end()

@@ -13,7 +13,7 @@ PACKAGE = REPOSITORY / "src" / "ecglens"
 # A room may use the rooms in lines above its own, never one beside it or below.
 LAYERS = (
     ("errors",),
-    ("files", "remote"),
+    ("files", "remote", "cluster"),
     ("record", "shards"),
     ("formats", "quality"),
     ("vocabulary",),

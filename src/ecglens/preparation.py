@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from ecglens import formats
+from ecglens.cluster import Workers
 from ecglens.errors import DatasetError, RecordError
 from ecglens.files import whole_folder
 from ecglens.formats.contents import content
 from ecglens.quality import flags_of, measures
 from ecglens.record import LEADS, Record, from_microvolts, to_microvolts
-from ecglens.shards import Work, Workers, finished_shards
+from ecglens.shards import Work, finished_shards
 from ecglens.store import INDEX, RECORDS, REJECTED, SIGNALS
 
 RESAMPLING_MARGIN = 1.0  # s; the filter of Record.resampled reaches a tenth of it

@@ -15,37 +15,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from itertools import islice
 from pathlib import Path
 
+from ecglens.cluster import Workers, answers, require
 from ecglens.errors import ClusterError
 from ecglens.files import only_user, whole_file
 
-PATIENCE = 60.0  # s without any worker, after which the work ends; what is finished is kept
 # Packages whose version may change a number. The code of this package counts itself.
 _PACKAGES = ("numpy", "wfdb", "ecgdatakit", "pydicom", "onnxruntime")
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Where shards are worked.
-
-    Parameters
-    ----------
-    count : int
-        Workers on this machine; 0 is one for each core, and one is the calling process, without
-        Dask. There are never more than shards.
-    kind : {"processes", "threads"}
-        What they are. Reading records holds Python's lock for much of the time, so that threads
-        help less; they start at once.
-    scheduler : str
-        Address of a Dask scheduler, such as "tcp://10.0.0.5:8786": its workers are used, and
-        ``count`` and ``kind`` mean nothing. They must see the same files under the same paths.
-    """
-
-    count: int = 0
-    kind: str = "processes"
-    scheduler: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +86,7 @@ def finished_shards(
 
 def _finish(work: Work, shards: list[list], folder: Path, workers: Workers) -> list[Path]:
     """Work what is not finished; return each shard's file."""
+    require("tqdm")
     from tqdm import tqdm
 
     code = code_version()
@@ -125,9 +103,9 @@ def _finish(work: Work, shards: list[list], folder: Path, workers: Workers) -> l
     sizes = dict(zip(names, map(len, shards), strict=True))
     with (
         tqdm(total=sum(sizes.values()), desc=work.about, unit="record") as bar,
-        closing(_answers(calls, workers)) as answers,
+        closing(answers(_answer, calls, workers)) as finished,
     ):
-        for name, (content, result) in answers:
+        for name, (content, result) in finished:
             if result is not None:
                 if name in known:  # of files that have changed since
                     known[name].unlink()
@@ -184,127 +162,3 @@ def code_version() -> str:
         except metadata.PackageNotFoundError:
             digest.update(f"{package} is not there\0".encode())
     return digest.hexdigest()[:16]
-
-
-# -- on Dask
-
-
-def _answers(calls: dict[str, tuple], workers: Workers) -> Iterator[tuple[str, tuple]]:
-    """Yield each shard's name and answer, as they come."""
-    if not workers.scheduler and (workers.count == 1 or len(calls) < 2):
-        for name, call in calls.items():
-            yield name, _answer(*call)
-        return
-    distributed = _require_dask()
-    where = workers.scheduler or "the workers on this machine"
-    try:
-        with _client(workers, len(calls)) as client:
-            yield from _gathered(client, calls)
-    except distributed.KilledWorker as error:
-        raise ClusterError(
-            where,
-            f"a shard that {error.allowed_failures + 1} workers died of",
-            "workers that live",
-            "Was there memory enough? Fewer workers need less. What is finished is kept.",
-        ) from None
-    except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
-        raise ClusterError(
-            where,
-            f"no connection any more ({type(error).__name__})",
-            "a Dask scheduler that answers",
-            "Run this again when it does: what is finished is kept.",
-        ) from None
-
-
-def _require_dask():
-    """Return Dask's package for processes and clusters."""
-    try:
-        import distributed
-    except ImportError as error:
-        raise ClusterError(
-            "workers",
-            f"no package {error.name}",
-            "Dask, for more than one worker",
-            "Install it: pip install 'ecglens[pipeline]'. One worker does without.",
-        ) from None
-    return distributed
-
-
-@contextmanager
-def _client(workers: Workers, shards: int):
-    """Give a client of the scheduler, or of a cluster made for this work, on loopback alone."""
-    import distributed
-    from dask.system import CPU_COUNT
-
-    if workers.scheduler:
-        try:
-            client = distributed.Client(workers.scheduler, timeout=15)
-        except (OSError, ValueError) as error:
-            raise ClusterError(
-                workers.scheduler,
-                f"no answer ({type(error).__name__})",
-                "the address of a Dask scheduler, such as tcp://127.0.0.1:8786",
-                "Start one with 'dask scheduler', and 'dask worker ADDRESS'.",
-            ) from None
-        with client:
-            yield client
-        return
-    count = min(workers.count or CPU_COUNT, shards)
-    processes = workers.kind == "processes"
-    with (
-        distributed.LocalCluster(
-            n_workers=count if processes else 1,
-            threads_per_worker=1 if processes else count,
-            processes=processes,
-            host="127.0.0.1" if processes else None,  # threads need no address
-            dashboard_address=None,
-            memory_limit=None,  # a shard is small; spilling to disk or pausing would only hide that
-            silence_logs="CRITICAL",
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
-def _gathered(client, calls: dict[str, tuple]) -> Iterator[tuple[str, tuple]]:
-    """Yield answers as they come, with no more shards in flight than keep the workers busy."""
-    import distributed
-
-    waiting, running = iter(calls.items()), {}
-    while True:
-        wanted = max(1, 2 * sum(client.nthreads().values()))  # of workers that may come and go
-        for name, call in islice(waiting, max(0, wanted - len(running))):
-            running[client.submit(_answer, *call, pure=False)] = name
-        if not running:
-            return
-        done = _patiently(
-            client,
-            lambda patience: distributed.wait(
-                list(running), timeout=patience, return_when="FIRST_COMPLETED"
-            ),
-        ).done
-        for future in done:
-            yield running.pop(future), _result(client, future)
-
-
-def _result(client, future):
-    """Return a finished future's result, which is worked again where it died with its worker."""
-    if future.status == "error":
-        return future.result()  # raises what the worker raised
-    return _patiently(client, lambda patience: future.result(timeout=patience))
-
-
-def _patiently(client, ask: Callable[[float], object]):
-    """Return what ``ask`` gives, however long it takes, as long as there are workers."""
-    while True:
-        try:
-            return ask(PATIENCE)
-        except TimeoutError:
-            if not client.nthreads():
-                raise ClusterError(
-                    client.scheduler.address,
-                    f"no worker for {PATIENCE:g} s",
-                    "at least one",
-                    "Start one: dask worker ADDRESS. Then run this again: what is finished is "
-                    "kept.",
-                ) from None
