@@ -317,8 +317,8 @@ def _row(predictor: Predictor, item: Sequence, parameters: dict) -> dict:
         record = read_record(found, **parameters["reading"])
         prediction = predictor.predict(record, **parameters["asking"])
     except ECGLensError as error:
-        if found.file:
-            error = error.naming(given.file, found.file)
+        if found.file != given.file:
+            error = error.naming("", parameters["folder"] + "/")
         return row | {"error": str(error)}
     return row | _values(prediction)
 

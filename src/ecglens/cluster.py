@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-from ecglens.errors import ClusterError
+from ecglens.errors import ClusterError, ParameterError
 
 CONNECT = 15.0  # s to reach a scheduler
 PATIENCE = 60.0  # s without any worker, after which the work ends
@@ -26,11 +26,22 @@ class Workers:
     scheduler : str
         Address of a Dask scheduler, such as "tcp://10.0.0.5:8786": its workers are used, and
         ``count`` and ``kind`` mean nothing. They must see the same files under the same paths.
+
+    Raises
+    ------
+    ParameterError
+        If a value means nothing.
     """
 
     count: int = 0
     kind: str = "processes"
     scheduler: str = ""
+
+    def __post_init__(self) -> None:
+        if self.count < 0:
+            raise ParameterError("workers", str(self.count), "a number, or 0 for one a core")
+        if self.kind not in ("processes", "threads"):
+            raise ParameterError("workers", repr(self.kind), "processes or threads")
 
 
 def answers(
