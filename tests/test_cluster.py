@@ -28,7 +28,7 @@ def who(items, parameters):
 
 
 def nothing(items, parameters):
-    return ""
+    return "0"
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_where_all_workers_die_the_next_run_goes_on(slow_work, tmp_path, monkeyp
             slow_work(cluster)
         killer.join()
         finished = len(list((tmp_path / "work").glob("[!.]*")))
-        assert finished >= 8
+        assert finished >= 4
         before = len(slow_work.log())
         cluster.add_worker()
         assert len(slow_work(cluster)) == 40
@@ -153,7 +153,7 @@ def test_where_the_scheduler_dies_the_work_ends_and_the_next_goes_on(
             slow_work(cluster)
         killer.join()
     finished = len(list((tmp_path / "work").glob("[!.]*")))
-    assert 8 <= finished < 40
+    assert 4 <= finished < 40
     with dask_cluster(tmp_path / "dask-2") as cluster:
         before = len(slow_work.log())
         assert len(slow_work(cluster)) == 40

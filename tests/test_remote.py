@@ -57,14 +57,10 @@ def webdav(tmp_path_factory):
 
 @pytest.fixture(params=["webdav", "memory"])
 def address(request):
-    """Return the address of a folder that is not there yet."""
+    """Return the address of a folder that is not there yet, a test its own."""
     if request.param == "webdav":
         request.getfixturevalue("webdav")
-    address = f"{request.param}://sets/{request.node.name.replace('[', '-').strip(']')}"
-    yield address
-    place = Place.at(address)
-    if place.files.exists(place.root):
-        place.files.rm(place.root, recursive=True)
+    return f"{request.param}://sets/{request.node.name.replace('[', '-').strip(']')}"
 
 
 ROWS = [
@@ -78,9 +74,10 @@ ROWS = [
     np.arange(40) % 3 == 0,
     [5, 5],
 ]
+NAMES = ["first", "last", "all", "steps", "none", "array", "doubled", "truth", "list"]
 
 
-@pytest.mark.parametrize("rows", ROWS, ids=str)
+@pytest.mark.parametrize("rows", ROWS, ids=NAMES)
 def test_rows_of_a_remote_store_are_those_of_the_local_one(local, address, rows):
     copy_store(local, address)
     here, there = open_store(local), open_store(address)
