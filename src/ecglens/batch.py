@@ -76,7 +76,7 @@ def find_records(names: Iterable[str]) -> list[Item]:
             opened = _open_store(name)
             ids = map(str, opened.record_ids)
             found += [Item(one, name, row, opened.sha256) for row, one in enumerate(ids)]
-        elif Path(name).is_dir():
+        elif Path(name).is_dir() and not Path(f"{name}.hea").is_file():
             found += _in_folder(name)
         else:
             found.append(Item(_name_of(name), name))
@@ -318,7 +318,7 @@ def _row(predictor: Predictor, item: Sequence, parameters: dict) -> dict:
         prediction = predictor.predict(record, **parameters["asking"])
     except ECGLensError as error:
         if found.file != given.file:
-            error = error.naming("", parameters["folder"] + "/")
+            error.rename("", parameters["folder"] + "/")
         return row | {"error": str(error)}
     return row | _values(prediction)
 

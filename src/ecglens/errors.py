@@ -22,17 +22,21 @@ class ECGLensError(Exception):
 
     def __init__(self, source: object, found: str, expected: str, mend: str = "") -> None:
         self.source, self.found, self.expected, self.mend = str(source), found, expected, mend
-        message = f"{source}: found {found}; expected {expected}."
-        super().__init__(f"{message} {mend}".rstrip())
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        message = f"{self.source}: found {self.found}; expected {self.expected}."
+        return f"{message} {self.mend}".rstrip()
 
     def __reduce__(self):
         # Keeps the four parts when a worker process raises.
         return type(self), (self.source, self.found, self.expected, self.mend)
 
-    def naming(self, given: str, instead_of: str) -> "ECGLensError":
-        """Return the same error with a path as the user gave it, not as a worker found it."""
-        parts = (self.source, self.found, self.expected, self.mend)
-        return type(self)(*(part.replace(instead_of, given) for part in parts))
+    def rename(self, given: str, instead_of: str) -> None:
+        """Name a path as the user gave it, not as a worker found it."""
+        for part in ("source", "found", "expected", "mend"):
+            setattr(self, part, getattr(self, part).replace(instead_of, given))
+        self.args = (self._message(),)
 
 
 class RecordError(ECGLensError):

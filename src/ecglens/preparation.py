@@ -119,9 +119,9 @@ def _prepare_shard(items: list, options: dict) -> bytes:
         try:
             counts.append(_prepare_record(record_id, name, options))
         except RecordError as error:
-            error = error.naming(options["given"], options["source"])
+            error.rename(options["given"], options["source"])
             if options["unreadable"] == "stop":
-                raise error from None
+                raise
             rejected.append((record_id, str(error)))
         else:
             ids.append(record_id)

@@ -40,13 +40,12 @@ def _add(digest, path: str) -> bytes:
     name = path[path.rfind("/") + 1 :]  # not by pathlib, whose paths would take longest here
     digest.update(name.encode(errors="surrogateescape") + b"\0")
     try:
-        # Not to wait for a pipe's writer: it is no record.
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except (OSError, ValueError) as error:  # not there; a name that no file can have
+        opened = open(path, "rb", buffering=0, opener=_open_without_waiting)  # noqa: SIM115
+    except (OSError, ValueError) as error:  # not there, a folder; no name of a file
         digest.update(f"{type(error).__name__}\0".encode())
         return b""
-    with os.fdopen(file, "rb", buffering=0) as opened:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+    with opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             digest.update(b"no file\0")
             return b""
         start, size = b"", 0
@@ -58,6 +57,11 @@ def _add(digest, path: str) -> bytes:
             digest.update(f"{type(error).__name__}\0".encode())
     digest.update(f"{size}\0".encode())
     return start
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; and a pipe, which is no record, without waiting for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _signal_files(header: bytes) -> list[str]:
