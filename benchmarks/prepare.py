@@ -2,7 +2,8 @@
 
     python benchmarks/prepare.py PTB-XL-FOLDER [RUNS]
 
-The folder is PTB-XL as published. Each run is a process of its own.
+The folder is PTB-XL as published. Each run is a process of its own, without workers;
+benchmarks/size.py has those.
 """
 
 import resource
@@ -14,10 +15,11 @@ from pathlib import Path
 
 
 def once(source: Path) -> None:
+    from ecglens.cluster import Workers
     from ecglens.datasets import ptb_xl
     from ecglens.labels import Policy
     from ecglens.manifests import count_labels, count_pairs, with_labels
-    from ecglens.store import prepare
+    from ecglens.preparation import prepare
 
     start = time.perf_counter()
     manifest = with_labels(ptb_xl.manifest(source), ptb_xl.VOCABULARY, Policy())
@@ -26,7 +28,7 @@ def once(source: Path) -> None:
         manifest.to_parquet(Path(folder) / "manifest.parquet")
         files = zip(manifest.record_id, manifest.file_100, strict=True)
         target = Path(folder) / "signals"
-        prepare(source, files, target, sampling_frequency=100, seconds=10.0)
+        prepare(source, files, target, sampling_frequency=100, seconds=10.0, workers=Workers(1))
         seconds = time.perf_counter() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{len(manifest)} records: {seconds:.1f} s, peak memory {memory:.2f} GB", flush=True)
@@ -38,7 +40,8 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "--once", sys.argv[1]], check=True, stderr=-3)
 
 
-if sys.argv[1] == "--once":
-    once(Path(sys.argv[2]))
-else:
-    main()
+if __name__ == "__main__":
+    if sys.argv[1] == "--once":
+        once(Path(sys.argv[2]))
+    else:
+        main()

@@ -2,11 +2,13 @@
 
 import pandas as pd
 
+from ecglens.cluster import Workers
 from ecglens.datasets import record_files
 from ecglens.errors import run_stage
 from ecglens.params import load_params
+from ecglens.preparation import prepare
 from ecglens.quality import known_rules
-from ecglens.store import RECORDS, prepare
+from ecglens.store import RECORDS
 
 
 def main() -> None:
@@ -23,10 +25,12 @@ def main() -> None:
         other_rates=options.other_rates,
         other_lengths=options.other_lengths,
         quality=known_rules(options.quality),
+        workers=Workers(options.workers, options.workers_are, options.scheduler),
     )
     print(f"{len(manifest) - len(rejected)} records prepared, {len(rejected)} rejected")
     quality = pd.read_csv(params.signals / RECORDS, keep_default_na=False)[["severity", "policy"]]
     print(quality.value_counts().rename("records").reset_index().to_string(index=False))
 
 
-run_stage(main)
+if __name__ == "__main__":  # not in its worker processes, which import this file again
+    run_stage(main)

@@ -12,14 +12,15 @@ PACKAGE = REPOSITORY / "src" / "ecglens"
 
 # A room may use the rooms in lines above its own, never one beside it or below.
 LAYERS = (
-    ("errors", "files"),
-    ("record",),
+    ("errors",),
+    ("files", "remote", "cluster"),
+    ("record", "shards"),
     ("formats", "quality"),
     ("vocabulary", "card"),
     ("labels", "inference", "conditioning", "param_fields"),
     ("train_params", "model_params"),
     ("params", "store", "datasets"),
-    ("splits", "manifests", "models", "plots", "augmentation", "losses"),
+    ("splits", "manifests", "models", "plots", "augmentation", "losses", "preparation", "batch"),
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),

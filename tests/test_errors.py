@@ -29,6 +29,13 @@ def test_every_error_can_be_caught_as_one_and_crosses_processes(kind):
     assert str(back) == str(error) and back.mend == "d"
 
 
+def test_a_path_is_renamed_in_every_part_and_in_the_message():
+    error = RecordError("/mnt/x/a.dat", "no /mnt/x/b", "/mnt/x", "See /mnt/x.")
+    error.rename("raw", "/mnt/x")
+    assert str(error) == "raw/a.dat: found no raw/b; expected raw. See raw."
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
 @pytest.mark.parametrize(
     ("name", "guess"),
     [("superclas", "superclass"), ("SUPERCLASS", "superclass"), ("abnormall", "abnormal")],

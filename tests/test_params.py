@@ -99,3 +99,10 @@ def test_each_task_and_model_has_folders_of_its_own():
 def test_the_threshold_rules_are_those_that_evaluation_knows():
     threshold = next(f for f in fields(EvaluateParams) if f.name == "threshold")
     assert set(threshold.metadata["choices"]) == set(RULES)
+
+
+def test_dvc_prepares_anew_for_every_parameter_that_can_change_a_byte_and_for_no_other():
+    who = {"workers", "workers_are", "scheduler"}
+    wanted = {f"prepare.{f.name}" for f in fields(params.PrepareParams) if f.name not in who}
+    stage = yaml.safe_load((OWN.parent / "dvc.yaml").read_text("utf-8"))["stages"]["prepare"]
+    assert set(stage["params"]) == wanted

@@ -10,9 +10,10 @@ import wfdb as reference
 from sound_heart import heart
 
 from ecglens.errors import DatasetError
+from ecglens.preparation import prepare
 from ecglens.quality import known_rules
 from ecglens.record import LEADS, MISSING
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 RATE, SECONDS, SAMPLES = 100, 10.0, 1000
 

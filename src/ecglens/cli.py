@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ecglens import __version__
-from ecglens.errors import ECGLensError, ModelError
+from ecglens.errors import ECGLensError, ModelError, ParameterError
 
 CHAMPIONS = Path("mlruns/champions")
 
@@ -38,9 +38,12 @@ def _parser() -> argparse.ArgumentParser:
         "predicted; the others are.",
     )
     predict.add_argument(
-        "records", nargs="+", metavar="RECORD", help="a file, or a WFDB record without .hea"
-    )
+        "records", nargs="*", metavar="RECORD",
+        help="a file, a WFDB record without .hea, a folder of such, or prepared arrays, which may "
+        "lie on object storage",
+    )  # fmt: skip
     _add_model(predict)
+    _add_many(predict)
     _add_what_a_file_leaves_out(predict)
     predict.add_argument("--json", action="store_true", help="one JSON object a record and line")
     predict.add_argument(
@@ -63,6 +66,17 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     predict.set_defaults(run=_predict)
 
+    copy = commands.add_parser(
+        "copy-store",
+        help="copy prepared arrays to object storage, or from there",
+        description="Copy a folder of prepared arrays, such as data/ptb-xl/signals, to an address "
+        "such as s3://bucket/ptb-xl, or from there. Any protocol of fsspec is one; its FSSPEC_... "
+        "variables say what an address does not.",
+    )
+    copy.add_argument("source", metavar="FROM")
+    copy.add_argument("target", metavar="TO")
+    copy.set_defaults(run=_copy_store)
+
     info = commands.add_parser("info", help="what a model says of itself, as JSON")
     _add_model(info)
     info.set_defaults(run=_info)
@@ -84,6 +98,31 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="FILE",
         help=f"an .onnx file, or the name of a champion in {CHAMPIONS} "
         "(default: the only champion there)",
+    )  # fmt: skip
+
+
+def _add_many(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("many records")
+    group.add_argument(
+        "--table", type=Path, metavar="FILE",
+        help="write one row a record to this .csv or .parquet, with the errors of those that have "
+        "no prediction. What is killed goes on where it stopped",
+    )  # fmt: skip
+    group.add_argument(
+        "--manifest", type=Path, metavar="FILE",
+        help="the records of a .csv or .parquet with the columns record_id and file",
+    )  # fmt: skip
+    group.add_argument(
+        "--folder", type=Path, help="that the manifest's files are in (default: its own)"
+    )
+    group.add_argument(
+        "--workers", type=int, default=0, metavar="N",
+        help="with --table: processes at a time (default: one for each core)",
+    )  # fmt: skip
+    group.add_argument("--threads", action="store_true", help="threads, rather than processes")
+    group.add_argument(
+        "--scheduler", default="", metavar="ADDRESS",
+        help="with --table: use the workers of this Dask scheduler, such as tcp://10.0.0.5:8786",
     )  # fmt: skip
 
 
@@ -192,20 +231,27 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from ecglens import formats
+    from ecglens.batch import find_records, read_manifest, read_record
     from ecglens.inference import Abstention, Predictor
     from ecglens.quality import AbstainedError
 
     predictor = Predictor(find_model(options.model))
     predictor.rules(options.policy)  # refused here, before any record is read
     _check_labels(options.label or [], predictor)
+    records = find_records(options.records)
+    if options.manifest:
+        rate = predictor.card.sampling_frequency
+        records += read_manifest(options.manifest, options.folder, rate)
+    if not records:
+        raise ParameterError("predict", "no record", "a RECORD, or --manifest FILE")
     leads = options.leads.split(",") if options.leads else None
+    reading = {"sampling_frequency": options.rate, "units": options.units, "leads": leads}
+    if options.table:
+        return _predict_table(options, predictor.path, records, reading)
     failures = 0
-    for number, record in enumerate(options.records):
+    for number, record in enumerate(records):
         try:
-            ecg = formats.read(
-                record, sampling_frequency=options.rate, units=options.units, leads=leads
-            )
+            ecg = read_record(record, **reading)
             prediction = predictor.predict(ecg, policy=options.policy)
         except AbstainedError as error:
             answer = Abstention(ecg, predictor.card, error.reasons, error.flags)
@@ -225,9 +271,39 @@ def _predict(options: argparse.Namespace) -> int:
         if options.plot:
             _plot(prediction, options.plot, options.label)
     if failures:
-        found = f"{failures} of {len(options.records)} records have no prediction"
+        found = f"{failures} of {len(records)} records have no prediction"
         print(f"ecglens: {found}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _predict_table(options: argparse.Namespace, model: Path, records: list, reading: dict) -> int:
+    from ecglens.batch import predict_table
+    from ecglens.cluster import Workers
+
+    if options.json or options.attribution or options.plot:
+        found = "--table beside --json, --attribution or --plot"
+        raise ParameterError("predict", found, "one or the other", "A table has numbers alone.")
+    kind = "threads" if options.threads else "processes"
+    workers = Workers(options.workers, kind, options.scheduler)
+    asking = {"policy": options.policy}
+    try:
+        done = predict_table(model, records, options.table, workers, reading, asking)
+    except KeyboardInterrupt:
+        print("ecglens: stopped; the same command goes on from here", file=sys.stderr)
+        return 130  # as a shell calls what an interrupt ended
+    print(f"{options.table}: {done.records} records")
+    if done.failed:
+        said = f"{done.failed} of {done.records} records failed: see the column error"
+        print(f"ecglens: {said}", file=sys.stderr)
+    return 1 if done.failed else 0
+
+
+def _copy_store(options: argparse.Namespace) -> int:
+    from ecglens.store import copy_store
+
+    copy_store(options.source, options.target)
+    print(f"{options.target}: a copy of {options.source}")
+    return 0
 
 
 def find_model(name: str | None) -> Path:

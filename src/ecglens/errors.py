@@ -22,12 +22,21 @@ class ECGLensError(Exception):
 
     def __init__(self, source: object, found: str, expected: str, mend: str = "") -> None:
         self.source, self.found, self.expected, self.mend = str(source), found, expected, mend
-        message = f"{source}: found {found}; expected {expected}."
-        super().__init__(f"{message} {mend}".rstrip())
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        message = f"{self.source}: found {self.found}; expected {self.expected}."
+        return f"{message} {self.mend}".rstrip()
 
     def __reduce__(self):
         # Keeps the four parts when a worker process raises.
         return type(self), (self.source, self.found, self.expected, self.mend)
+
+    def rename(self, given: str, instead_of: str) -> None:
+        """Name a path as the user gave it, not as a worker found it."""
+        for part in ("source", "found", "expected", "mend"):
+            setattr(self, part, getattr(self, part).replace(instead_of, given))
+        self.args = (self._message(),)
 
 
 class RecordError(ECGLensError):
@@ -48,6 +57,10 @@ class LabelError(ECGLensError):
 
 class ModelError(ECGLensError):
     """A model file that is not an ECGLens model, or does not fit the input."""
+
+
+class ClusterError(ECGLensError):
+    """Workers that cannot be reached, do not live, or run another version."""
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

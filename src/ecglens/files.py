@@ -1,10 +1,13 @@
-"""Outputs that are written whole or not at all. Depends on no other module of the package."""
+"""Outputs that are written whole or not at all."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ecglens.errors import ECGLensError
 
 
 @contextmanager
@@ -39,8 +42,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Give a path to write to, which becomes ``path`` only when all went well.
+
+    Parameters
+    ----------
+    path : Path
+    durable : bool
+        Whether the bytes are on the disk before the name is, so that it is whole even where the
+        machine itself goes down.
 
     Yields
     ------
@@ -51,6 +61,32 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".part-{path.name}")
     try:
         yield part
+        if durable:
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_user(folder: Path) -> Iterator[None]:
+    """Make a folder and keep it from other processes, until the end of this one at the latest.
+
+    Raises
+    ------
+    ECGLensError
+        If another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ECGLensError(
+                folder,
+                "another process that works there",
+                "one at a time",
+                "Wait for it, or end it: what it has finished is kept.",
+            ) from None
+        yield

@@ -100,6 +100,8 @@ class PrepareParams:
     ----------
     quality : dict
         What is done with records that have flags; see :mod:`ecglens.quality.policy`.
+    workers, workers_are, scheduler
+        Who makes them; see :class:`ecglens.cluster.Workers`. They change no byte.
     """
 
     sampling_frequency: int = one_of(100, 500)
@@ -108,6 +110,9 @@ class PrepareParams:
     other_rates: str = one_of("refuse", "resample")
     other_lengths: str = one_of("refuse", "cut")
     quality: dict
+    workers: int = at_least(0)
+    workers_are: str = one_of("processes", "threads")
+    scheduler: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 
 from ecglens import params
 from ecglens.datasets import DATASETS, Dataset, get_dataset, plain_folder
-from ecglens.store import open_store, prepare
+from ecglens.preparation import prepare
+from ecglens.store import open_store
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "add_a_dataset.md"
 

@@ -12,7 +12,8 @@ from ecglens import params
 from ecglens.datasets import DATASETS, get_dataset, record_files
 from ecglens.datasets.tables import MANIFEST
 from ecglens.errors import DatasetError, ParameterError
-from ecglens.store import open_store, prepare
+from ecglens.preparation import prepare
+from ecglens.store import open_store
 
 OWN_PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 RECORDS = 4

@@ -9,7 +9,8 @@ from published import MIMIC_LEADS, mimic
 from ecglens.datasets import mimic_iv_ecg
 from ecglens.datasets.splitting import fold_of
 from ecglens.formats import wfdb
-from ecglens.store import open_store, prepare
+from ecglens.preparation import prepare
+from ecglens.store import open_store
 
 SINUS = ["Sinus rhythm", "Normal ECG"]
 FLUTTER = ["Atrial flutter with rapid ventricular response", "*** Abnormal ECG ***"]

@@ -7,8 +7,9 @@ from published import cinc_record
 
 from ecglens.datasets import cinc
 from ecglens.errors import RecordError
+from ecglens.preparation import prepare
 from ecglens.record import Record
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 
 def long_record(rate, seconds, seed=0):

@@ -6,8 +6,9 @@ from published import plain
 
 from ecglens.datasets.plain_folder import fetch, manifest
 from ecglens.datasets.splitting import fold_of
+from ecglens.preparation import prepare
 from ecglens.record import LEADS
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 TABLE = """\
 file,patient_id,codes,record_id,age,sex,fold

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from ecglens.errors import DatasetError, RecordError
+from ecglens.preparation import prepare
 from ecglens.record import LEADS
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 FILES = [(number, str(number)) for number in (1, 2, 3, 4)]
 
@@ -119,7 +120,7 @@ def test_a_fault_of_the_program_is_not_taken_for_a_bad_record(source, monkeypatc
     def fail(path):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("ecglens.store.formats.read", fail)
+    monkeypatch.setattr("ecglens.preparation.formats.read", fail)
     with pytest.raises(ZeroDivisionError):
         run(source, unreadable="skip")
     assert not source.with_name("signals").exists()

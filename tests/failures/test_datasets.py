@@ -15,8 +15,9 @@ from ecglens.datasets import ludb as ludb_module
 from ecglens.datasets.folders import link_folder
 from ecglens.datasets.tables import finish
 from ecglens.errors import DatasetError, ECGLensError, ParameterError, RecordError
+from ecglens.preparation import prepare
 from ecglens.record import Record
-from ecglens.store import open_store, prepare
+from ecglens.store import open_store
 
 
 @pytest.fixture(params=SETS)

@@ -4,22 +4,27 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
+import psutil
 import pytest
 
 from ecglens.datasets import ptb_xl as layout
 from ecglens.datasets import simulated
 from ecglens.errors import DatasetError
-from ecglens.store import open_store, prepare
+from ecglens.preparation import prepare
+from ecglens.store import open_store
 
 PREPARE = """
 import sys
 from pathlib import Path
-from ecglens.store import prepare
-source, folder = map(Path, sys.argv[1:])
-files = [(number, "records100/00000/00001_lr") for number in range(200_000)]
-prepare(source, files, folder, sampling_frequency=100, seconds=10.0)
+from ecglens.cluster import Workers
+from ecglens.preparation import prepare
+source, folder = map(Path, sys.argv[1:3])
+count = int(sys.argv[3])
+files = [(n, f"records100/00000/{1 + n % 300:05d}_lr") for n in range(int(sys.argv[4]))]
+prepare(source, files, folder, sampling_frequency=100, seconds=10.0, workers=Workers(count))
 """
 SIMULATE = """
 import sys
@@ -66,6 +71,13 @@ def bytes_under(folder, pattern):
     return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
 
 
+def finished(folder, least):
+    """Return the shards that prepare has finished, name and state, if they are this many."""
+    found = folder.with_name(f"{folder.name}.work").glob("[!.]*")
+    shards = {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+    return shards if len(shards) >= least else {}
+
+
 def run_prepare(source, folder):
     files = [(number, f"records100/00000/{number:05d}_lr") for number in (1, 2, 3)]
     prepare(source, files, folder, sampling_frequency=100, seconds=10.0)
@@ -74,10 +86,9 @@ def run_prepare(source, folder):
 
 def test_prepare_killed_midway_leaves_no_arrays(simulated_set, tmp_path):
     folder = tmp_path / "signals"
-    kill_midway(
-        PREPARE, simulated_set, folder, begun=lambda: bytes_under(tmp_path, "signals.npy") > 1e6
-    )
-    assert bytes_under(tmp_path, "signals.npy") > 1e6, "it was not midway"
+    begun = partial(finished, folder, 2)
+    kill_midway(PREPARE, simulated_set, folder, 1, 200_000, begun=begun)
+    assert begun(), "it was not midway"
     assert not folder.exists()
     with pytest.raises(DatasetError, match="dvc repro prepare"):
         open_store(folder)
@@ -88,18 +99,45 @@ def test_prepare_killed_midway_leaves_no_arrays(simulated_set, tmp_path):
 def test_prepare_killed_midway_leaves_the_arrays_of_the_run_before(simulated_set, tmp_path):
     folder = tmp_path / "signals"
     before = run_prepare(simulated_set, folder).sha256
-    old = bytes_under(tmp_path, "signals.npy")
-    kill_midway(
-        PREPARE,
-        simulated_set,
-        folder,
-        begun=lambda: bytes_under(tmp_path, "signals.npy") > old + 1e6,
-    )
+    kill_midway(PREPARE, simulated_set, folder, 1, 200_000, begun=partial(finished, folder, 2))
     store = open_store(folder)
     assert store.sha256 == before and store.record_ids.tolist() == [1, 2, 3]
     assert np.isfinite(store.millivolts(np.arange(3))).all()
     assert run_prepare(simulated_set, folder).sha256 == before
     assert [path.name for path in tmp_path.iterdir()] == ["signals"]
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_prepare_killed_twice_goes_on_and_writes_what_it_would_have(
+    simulated_set, tmp_path, workers
+):
+    folder, seen = tmp_path / "a" / "signals", {}
+    for least in (2, 5):
+        begun = partial(finished, folder, least)
+        kill_midway(PREPARE, simulated_set, folder, workers, 2000, begun=begun)
+        now = begun()
+        assert seen.items() <= now.items(), "a finished shard was worked again"
+        seen = now
+    for name in ("a", "b"):
+        arguments = [simulated_set, tmp_path / name / "signals", 1, 2000]
+        subprocess.run([sys.executable, "-c", PREPARE, *map(str, arguments)], check=True)
+    contents = [{p.name: p.read_bytes() for p in tmp_path.glob(f"{n}/signals/*")} for n in "ab"]
+    assert len(contents[0]) == 4 and contents[0] == contents[1]
+    assert [path.name for path in folder.parent.iterdir()] == ["signals"]
+
+
+def test_the_workers_of_a_killed_prepare_do_not_stay(simulated_set, tmp_path):
+    folder, mine = tmp_path / "signals", psutil.Process()
+    family = []
+
+    def begun():
+        family[:] = mine.children(recursive=True)
+        return finished(folder, 1)
+
+    kill_midway(PREPARE, simulated_set, folder, 2, 200_000, begun=begun, patience=120)
+    assert len(family) >= 3, "itself and two workers"
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert not [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_the_simulator_killed_midway_leaves_no_data_set(tmp_path):

@@ -105,6 +105,12 @@ def copy_repository(folder: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
+def new_project():
+    """Return what makes a project of its own, for what must not share the first run's."""
+    return copy_repository
+
+
+@pytest.fixture(scope="session")
 def first_run(tmp_path_factory) -> tuple[Project, Output]:
     """Return a project after its first whole ``dvc repro``, and what that printed."""
     project = copy_repository(tmp_path_factory.mktemp("pipeline") / "origin")
