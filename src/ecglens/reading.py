@@ -13,8 +13,8 @@ import numpy as np
 from ecglens import formats
 from ecglens.errors import RecordError
 from ecglens.formats.wfdb_plain import read_plain
-from ecglens.quality import flags_of, measures
-from ecglens.record import Record, from_microvolts, to_microvolts
+from ecglens.quality import flags_of, measures_of_counts
+from ecglens.record import Record, to_microvolts
 
 RESAMPLING_MARGIN = 1.0  # s; the filter of Record.resampled reaches a tenth of it
 
@@ -90,7 +90,7 @@ def flags_in_short(counts: np.ndarray, sampling_frequency: int) -> list[str]:
     sampling_frequency : int
         Hz.
     """
-    found = flags_of(measures(from_microvolts(counts), sampling_frequency))
+    found = flags_of(measures_of_counts(counts, sampling_frequency))
     return [" ".join(map(str, flags)) for flags in found]
 
 

@@ -148,6 +148,8 @@ def test_values_beyond_any_heart(tmp_path, write_record):
     counts = noise()
     counts[3, 3] = 7000  # 35 mV
     assert left_alone(write_record(tmp_path / "a", counts, gain="200/mV"))
+    counts[3, 3] = 1 << 14  # times 2^18, which 32 bits would make 0
+    assert left_alone(write_record(tmp_path / "a", counts, gain="0.003814697265625/mV"))
 
 
 def test_names_without_a_record(tmp_path):
@@ -171,32 +173,59 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path, write_record)
 # Layouts that are known
 
 
+@pytest.fixture
+def nothing_known(monkeypatch):
+    monkeypatch.setattr(wfdb_header, "_KNOWN", ())
+    monkeypatch.setattr(wfdb_header, "_SEEN", set())
+
+
+def parsed(header):
+    return wfdb_header.parse(header.read_text(), header)
+
+
+@pytest.mark.usefixtures("nothing_known")
 def test_headers_of_one_layout_are_told_apart_by_what_differs(tmp_path, write_record):
-    wfdb_header._LAYOUTS.clear()
     found = []
-    for name in ("00001_lr", "00002_lr"):
-        header = write_record(tmp_path / name, noise(len(found)))
-        found.append(wfdb_header.parse(header.read_text(), header))
+    for number in range(4):
+        name = f"0000{number}_lr"
+        header = write_record(tmp_path / name, noise(number))
+        found.append(parsed(header))
         lines = [line.split() for line in header.read_text().splitlines()]
         assert found[-1].files == (f"{name}.dat",) * 12
         assert found[-1].checksums == tuple(int(line[6]) for line in lines[1:])
-    assert found[0].layout is found[1].layout and len(wfdb_header._LAYOUTS) == 1
+    assert found[1].layout is found[2].layout is found[3].layout
+    assert len(wfdb_header._KNOWN) == 1
 
 
-def test_the_time_and_date_of_a_record_are_no_part_of_its_layout(tmp_path, write_record):
+@pytest.mark.usefixtures("nothing_known")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("100 50\n", "100 50 08:30:00 01/02/2150\n"),
+        (" V6\n", " V6\n# Age: 57\n#Dx: 1\n"),
+        (" V6\n", " V6"),
+        (" V6\n", " V6\n\n"),
+        (".dat", ".mat"),
+    ],
+)
+def test_what_a_layout_leaves_open_is_read_as_by_the_parser(tmp_path, write_record, old, new):
     header = write_record(tmp_path / "a", noise())
-    lines = header.read_text()
-    layouts = [
-        wfdb_header.parse(lines.replace("100 50", f"100 50 08:30:0{k} 0{k}/02/2150"), header).layout
-        for k in (1, 2)
-    ]
-    assert layouts[0] is layouts[1]
+    known = [parsed(header) for _ in range(3)][-1].layout
+    text = header.read_text()
+    header.write_text(text.replace(old, new))
+    assert header.read_text() != text and parsed(header).layout is known
+    wfdb_header._KNOWN = ()
+    assert parsed(header)[1:] == wfdb_header.parse(text.replace(old, new), header)[1:]
+    assert parsed(header).layout.samples == known.samples
 
 
+@pytest.mark.usefixtures("nothing_known")
 def test_a_layout_that_is_known_lets_no_fault_pass(tmp_path, write_record):
     header = write_record(tmp_path / "a", noise())
     text = header.read_text()
-    wfdb_header.parse(text, header)
+    for _ in range(3):
+        parsed(header)
+    assert len(wfdb_header._KNOWN) == 1
     checksum = text.split()[10]
     faults = [
         (text.replace("\na.dat", "\n../a.dat"), "signal file"),
@@ -204,9 +233,13 @@ def test_a_layout_that_is_known_lets_no_fault_pass(tmp_path, write_record):
         (text.replace("a 12", "a/2 12", 1), "multi-segment"),
         (text.rsplit("\n", 2)[0], "11 signal lines"),
         (text + text.splitlines()[-1], "13 signal lines"),
+        (text + "x", "13 signal lines"),
         (text.replace(f" {checksum} 0 I\n", f" {checksum}x 0 I\n"), "the signal line"),
         (text.replace(f" {checksum} 0 I\n", f" {checksum}_0 0 I\n"), "the signal line"),
+        (text.replace(f" {checksum} 0 I\n", f" {'9' * 11} 0 I\n"), "the signal line"),
         (text.replace(" V5", "\nV5"), "13 signal lines"),
+        (text.replace("a 12", "a\x85b 12"), "the record line"),
+        (text + "# \x85x", "13 signal lines"),
     ]
     for fault, found in faults:
         assert fault != text
@@ -214,11 +247,33 @@ def test_a_layout_that_is_known_lets_no_fault_pass(tmp_path, write_record):
             wfdb_header.parse(fault, header)
 
 
+@pytest.mark.usefixtures("nothing_known")
+def test_a_lead_in_another_file_is_no_part_of_a_layout(tmp_path, write_record):
+    header = write_record(tmp_path / "a", noise())
+    for _ in range(3):
+        parsed(header)
+    header.write_text(header.read_text().replace("\na.dat", "\nb.dat", 1))
+    assert parsed(header).files == ("b.dat", *["a.dat"] * 11)
+
+
+@pytest.mark.usefixtures("nothing_known")
+def test_a_length_that_other_headers_leave_out_is_not_taken_for_a_time(tmp_path, write_record):
+    header = write_record(tmp_path / "a", noise())
+    short = header.read_text().replace("100 50", "100")
+    assert all(wfdb_header.parse(short, header).layout.samples is None for _ in range(3))
+    assert parsed(header).layout.samples == 50
+    with pytest.raises(RecordError, match="0 samples"):
+        wfdb_header.parse(header.read_text().replace("100 50", "100 0"), header)
+
+
+@pytest.mark.usefixtures("nothing_known")
 def test_many_layouts_do_not_fill_the_memory(tmp_path, write_record):
     header = write_record(tmp_path / "a", noise())
     for gain in range(1000, 1200):
-        wfdb_header.parse(header.read_text().replace("1000.0(0)", str(gain)), header)
-    assert len(wfdb_header._LAYOUTS) <= wfdb_header._MAX_LAYOUTS
+        text = header.read_text().replace("1000.0(0)", str(gain))
+        assert all(wfdb_header.parse(text, header).layout.gain[0] == gain for _ in range(3))
+    assert len(wfdb_header._SEEN) <= wfdb_header._MAX_SEEN
+    assert len(wfdb_header._KNOWN) <= wfdb_header._MAX_KNOWN
 
 
 # Checksums

@@ -22,13 +22,11 @@ _PLAIN = re.compile(r"16(x1)?(\+(?P<offset>\d{1,9}))?$")
 _GAIN = re.compile(r"(?P<gain>[^(/]+)(\((?P<baseline>[+-]?\d+)\))?(/(?P<units>\S+))?$")
 # File, format, gain, resolution, zero, first value, checksum, block size, lead name. The block size
 # may be left out: the wfdb package writes headers without it.
-_WHOLE = r"[+-]?\d{1,10}"
+_WHOLE = "[+-]?[0-9]{1,10}"
 _SIGNAL_LINE = re.compile(
     rf"(\S+)\s+(\S+)\s+(\S+)\s+{_WHOLE}\s+({_WHOLE})\s+{_WHOLE}\s+({_WHOLE})\s+(?:\d+\s+)?(\S.*)$"
 )
-_NAMES, _FIRSTS, _CHECKSUMS = 0, 5, 6  # columns of signal lines that differ from record to record
-_WHOLE_NUMBERS = re.compile(rf"{_WHOLE}(?: {_WHOLE})*$")
-_PLAIN_NAME = re.compile(r"\w[\w.-]*$", re.ASCII)
+_FILE = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _MAX_HEADER = 1 << 20  # bytes; a 12-lead header is under 2 kB
 _MAX_LEAD_NAME = 12  # characters
 _WORD = re.compile(r"[^\W\d_]{4,}|\d{7,}")
@@ -36,8 +34,11 @@ _WORD = re.compile(r"[^\W\d_]{4,}|\d{7,}")
 # for a lead that stays at 5 mV; beyond these ends every signal would become 0, or no number.
 _COARSEST, _FINEST = 1e-3, 1e12
 _LARGEST_BASELINE = 1 << 31
-_MAX_LAYOUTS = 64  # some sets have a layout a record; they must not fill the memory
-_LAYOUTS: dict[tuple, "Layout"] = {}
+# Patterns of headers that were read, and of those that came twice with what follows from them. Some
+# sets have a layout a record: they must neither fill the memory nor cost more than they save.
+_MAX_SEEN, _MAX_KNOWN = 64, 8
+_SEEN: set[str] = set()
+_KNOWN: tuple[tuple[re.Pattern, "Layout"], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,8 @@ class Layout:
         """Microvolts of a count, where they are one whole number and 0 counts are 0 mV."""
         found = {float(size) for size in 1000 * self.factor / self.gain}
         whole = len(found) == 1 and found == set(map(round, found)) and not self.baseline.any()
-        return round(found.pop()) or None if whole else None
+        size = round(found.pop()) if whole else 0
+        return size if 0 < size <= np.iinfo(np.int16).max else None
 
 
 class Header(NamedTuple):
@@ -189,39 +191,48 @@ def parse(text: str, path: Path) -> Header:
         If it does not keep to the format, names files outside its folder, the leads are not the
         twelve, or a lead's counts cannot be turned into millivolts.
     """
+    for pattern, layout in _KNOWN:
+        match = pattern.fullmatch(text)
+        if match:
+            file, *checksums = match.groups()
+            return Header(layout, (file,) * len(checksums), tuple(map(int, checksums)))
     lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and line[0] != "#"]
-    columns = _columns(lines)
-    if columns is None:
-        return _parse(lines, path)
-    # Of the first line, all that counts: leads, rate and samples; what follows is time and date.
-    key = (*lines[0].split()[1:4], *columns[1:_FIRSTS], *columns[_CHECKSUMS + 1 :])
-    layout = _LAYOUTS.get(key)
-    if layout:
-        return Header(layout, columns[_NAMES], tuple(map(int, columns[_CHECKSUMS])))
-    header = _parse(lines, path)
-    if len(_LAYOUTS) >= _MAX_LAYOUTS:
-        _LAYOUTS.clear()
-    _LAYOUTS[key] = header.layout
+    header = _parse([line for line in lines if line and not line.startswith("#")], path)
+    _learn(text, header)
     return header
 
 
-def _columns(lines: list[str]) -> list[tuple[str, ...]] | None:
-    """Return the signal lines' fields by column, if nothing but the layout can be wrong with them.
+def _learn(text: str, header: Header) -> None:
+    """Know a layout from its second header on; to know it costs ten times a parsing."""
+    global _KNOWN
+    source = _pattern(text, header)
+    if source in _SEEN:
+        _KNOWN = ((re.compile(source), header.layout), *_KNOWN[: _MAX_KNOWN - 1])
+    elif source:
+        if len(_SEEN) >= _MAX_SEEN:
+            _SEEN.clear()
+        _SEEN.add(source)
 
-    None is a header that must be looked at line by line: one with signals in several files, say.
+
+def _pattern(text: str, header: Header) -> str | None:
+    """Return a pattern of the headers that say the same, but for names, numbers and comments.
+
+    What it lets differ, the parser would take as well: plain names, without a path, of the record
+    and of its one file; first values and checksums; time and date; comments behind. A header that
+    is not written plainly, each thing in its line with one space between, has none.
     """
-    rows = [line.split() for line in lines[1:]]
-    if not rows or "/" in lines[0].split(maxsplit=1)[0] or len(set(map(len, rows))) > 1:
+    lines = text.split("\n")[: 1 + len(header.files)]
+    rows = [line.split() for line in lines]
+    plain = text.isascii() and lines == [" ".join(row) for row in rows]
+    complete = len(rows[0]) > 3 and all(len(row) > 7 for row in rows[1:])
+    if not (plain and complete and len(set(header.files)) == 1):
         return None
-    columns = list(zip(*rows, strict=True))
-    if len(columns) <= _CHECKSUMS + 1:
-        return None
-    files = columns[_NAMES]
-    if files.count(files[0]) < len(files) or not _PLAIN_NAME.match(files[0]):
-        return None
-    numbers = " ".join(columns[_FIRSTS] + columns[_CHECKSUMS])
-    return columns if _WHOLE_NUMBERS.match(numbers) else None
+    parts = [r"[!-.0-~]+ " + re.escape(" ".join(rows[0][1:4])) + r"(?: [!-~]+)*"]
+    for number, row in enumerate(rows[1:]):
+        file = r"(?P=file)" if number else rf"(?P<file>{_FILE})"
+        fixed, last = re.escape(" ".join(row[1:5])), re.escape(" ".join(row[7:]))
+        parts.append(f"{file} {fixed} {_WHOLE} ({_WHOLE}) {last}")
+    return "\n".join(parts) + r"(?:\n(?:#[ -~]*)?)*"
 
 
 def _parse(lines: list[str], path: Path) -> Header:

@@ -7,7 +7,7 @@ carries its record's flags.
 """
 
 from ecglens.quality.flags import LIMITS, Flag, Limit, assess, flags_of
-from ecglens.quality.measurement import MEASURES, measures
+from ecglens.quality.measurement import MEASURES, measures, measures_of_counts
 from ecglens.quality.policy import UNUSABLE, Policy, apply_policy
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "assess",
     "flags_of",
     "measures",
+    "measures_of_counts",
 ]
