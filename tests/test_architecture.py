@@ -17,7 +17,7 @@ LAYERS = (
     ("record", "shards"),
     ("formats", "quality"),
     ("vocabulary", "card"),
-    ("labels", "inference", "conditioning", "param_fields"),
+    ("labels", "inference", "conditioning", "param_fields", "reading"),
     ("train_params", "model_params"),
     ("params", "store", "datasets"),
     ("splits", "manifests", "models", "plots", "augmentation", "losses", "preparation", "batch"),

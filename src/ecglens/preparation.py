@@ -1,7 +1,7 @@
 """Records to prepared arrays: read, checked, brought to one rate and length, in shards.
 
-Which record becomes what is :func:`_prepare_record`, a record alone; how a shard is kept, and the
-arrays put together from shards, is the rest.
+Which record becomes what is :mod:`ecglens.reading`; how a shard is judged and kept, and the arrays
+put together from shards, stands here.
 """
 
 import hashlib
@@ -14,7 +14,6 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from ecglens import formats
 from ecglens.cluster import Workers
 from ecglens.errors import DatasetError, RecordError
 from ecglens.files import whole_folder
@@ -22,11 +21,12 @@ from ecglens.formats.contents import content
 from ecglens.quality import known_rules
 from ecglens.quality.policy import Rules
 from ecglens.quality.preparation import judge
-from ecglens.record import LEADS, Record, to_microvolts
+from ecglens.reading import read_batch
+from ecglens.record import LEADS
 from ecglens.shards import Work, finished_shards
 from ecglens.store import INDEX, RECORDS, REJECTED, SIGNALS
 
-RESAMPLING_MARGIN = 1.0  # s; the filter of Record.resampled reaches a tenth of it
+_READING = ("sampling_frequency", "seconds", "unreadable", "other_rates", "other_lengths")
 SHARD = 256  # records, which are 6 MB at 100 Hz and 31 MB at 500 Hz
 
 
@@ -122,23 +122,22 @@ def _content_of_shard(items: list, options: dict) -> str:
 
 def _prepare_shard(items: list, options: dict) -> bytes:
     """Return the usable records of a shard with what is known of them, and who was rejected why."""
-    counts, ids, rejected = [], [], []
-    for record_id, name in items:
-        try:
-            counts.append(_prepare_record(record_id, name, options))
-        except RecordError as error:
-            error.rename(options["given"], options["source"])
-            if options["unreadable"] == "stop":
-                raise
-            rejected.append((record_id, str(error)))
-        else:
-            ids.append(record_id)
+    reading = {name: options[name] for name in _READING}
+    try:
+        batch = read_batch(Path(options["source"]), items, **reading)
+    except RecordError as error:
+        error.rename(options["given"], options["source"])
+        raise
+    rejected = []
+    for record_id, error in batch.rejected:
+        error.rename(options["given"], options["source"])
+        rejected.append((record_id, str(error)))
     kept, rows = np.empty((0, 0, len(LEADS)), "<i2"), []
-    if ids:
+    if batch.record_ids:
         rules = known_rules(options["quality"])
-        judged = judge(np.stack(counts), options["sampling_frequency"], rules)
+        judged = judge(batch.counts, options["sampling_frequency"], rules)
         kept = judged.counts[~judged.dropped]
-        for number, record_id in enumerate(ids):
+        for number, record_id in enumerate(batch.record_ids):
             if judged.dropped[number]:
                 rejected.append((record_id, judged.why_dropped(number)))
             else:
@@ -147,22 +146,6 @@ def _prepare_shard(items: list, options: dict) -> bytes:
     out = io.BytesIO()
     np.savez(out, counts=kept.astype("<i2"), table=np.frombuffer(table.encode(), np.uint8))
     return out.getvalue()
-
-
-def _prepare_record(record_id: int | str, name: str | None, options: dict) -> np.ndarray:
-    """Return one record as it is stored: int16 microvolts, shape (samples, 12)."""
-    if name is None:
-        raise RecordError(f"record {record_id}", "no file at this rate", "its path")
-    rate, seconds = options["sampling_frequency"], options["seconds"]
-    record = formats.read(Path(options["source"], name))
-    if options["other_lengths"] == "cut":
-        record = _cut(record, seconds, RESAMPLING_MARGIN)
-    if options["other_rates"] == "resample":
-        record = record.resampled(rate)
-    if options["other_lengths"] == "cut":
-        record = _cut(record, seconds)
-    _check_shape(record, rate, round(seconds * rate))
-    return to_microvolts(record.signal, record.source)
 
 
 def _assemble(shards: list[Path], folder: Path, source: Path, options: dict) -> pd.DataFrame:
@@ -194,29 +177,6 @@ def _assemble(shards: list[Path], folder: Path, source: Path, options: dict) -> 
     }
     (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n")
     return refused
-
-
-def _cut(record: Record, seconds: float, margin: float = 0.0) -> Record:
-    """Return the record's first seconds, and a margin (s) more, or all of a shorter one."""
-    signal = record.signal[: round((seconds + margin) * record.sampling_frequency)]
-    return Record(signal, record.sampling_frequency, record.name, record.source)
-
-
-def _check_shape(record: Record, sampling_frequency: int, samples: int) -> None:
-    if record.sampling_frequency != sampling_frequency:
-        raise RecordError(
-            record.source,
-            f"{record.sampling_frequency:g} Hz",
-            f"{sampling_frequency} Hz (prepare.sampling_frequency)",
-            "Or say prepare.other_rates=resample.",
-        )
-    if len(record.signal) != samples:
-        raise RecordError(
-            record.source,
-            f"{len(record.signal)} samples",
-            f"{samples} (prepare.seconds)",
-            "Or say prepare.other_lengths=cut." if len(record.signal) > samples else "",
-        )
 
 
 def _first(rejected: list[tuple[int, str]]) -> str:

@@ -37,6 +37,10 @@ def remove(source, write_record):
     (source / "2.hea").unlink()
 
 
+def change_gain(header, gain):
+    header.write_text(header.read_text().replace("1000.0(0)/mV", gain))
+
+
 def drop_a_lead(source, write_record):
     write_record(source / "2", np.ones((1000, 11)), leads=LEADS[:11])
 
@@ -116,11 +120,13 @@ def test_a_record_that_the_manifest_gives_no_file_at_this_rate(source, name):
     assert run(source, files=files, unreadable="skip").record_id.tolist() == [5]
 
 
-def test_a_fault_of_the_program_is_not_taken_for_a_bad_record(source, monkeypatch):
-    def fail(path):
+@pytest.mark.parametrize("reader", ["read_plain", "formats.read", "to_microvolts"])
+def test_a_fault_of_the_program_is_not_taken_for_a_bad_record(source, monkeypatch, reader):
+    def fail(*args, **kwargs):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("ecglens.preparation.formats.read", fail)
+    change_gain(source / "2.hea", "999/mV")  # not plain, so that it is read alone
+    monkeypatch.setattr(f"ecglens.reading.{reader}", fail)
     with pytest.raises(ZeroDivisionError):
         run(source, unreadable="skip")
     assert not source.with_name("signals").exists()

@@ -11,7 +11,15 @@ from sound_heart import heart, lead, record
 
 from ecglens.errors import ParameterError, RecordError
 from ecglens.inference import Predictor
-from ecglens.quality import LIMITS, assess, electrodes, flags_of, known_rules, measures
+from ecglens.quality import (
+    LIMITS,
+    assess,
+    electrodes,
+    flags_of,
+    known_rules,
+    measures,
+    measures_of_counts,
+)
 from ecglens.record import LEADS, Record
 
 
@@ -141,3 +149,9 @@ def test_measures_that_could_not_be_taken_are_no_flags():
         if measured[name].dtype.kind == "f" and name not in ("missing", "rate"):
             measured[name] = np.nan
     assert flags_of(measured) == [[]]
+
+
+@pytest.mark.parametrize("counts", [np.zeros((1, 1000, 12)), np.zeros((1, 1000, 12), np.int32)])
+def test_counts_that_are_no_microvolts_are_not_measured_as_such(counts):
+    with pytest.raises(RecordError, match=r"found an array of .*; expected int16 microvolts"):
+        measures_of_counts(counts, 100)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound_heart import heart, lead
 
-from ecglens.quality import MEASURES, measures
+from ecglens.quality import MEASURES, measures, measures_of_counts
+from ecglens.record import MISSING, from_microvolts, to_microvolts
 
 RNG = np.random.default_rng
 
@@ -75,3 +76,35 @@ def test_the_beats_are_counted(beats_a_minute, rate):
     expected = 10 * beats_a_minute / 60
     count = measures(heart(rate, beats_a_minute=beats_a_minute)[None], rate)["beats"][0]
     assert expected - 3 <= count <= expected + 1
+
+
+@pytest.mark.parametrize("rate", [100, 500])
+def test_prepared_records_are_measured_as_their_millivolts(rate):
+    signals = np.stack([heart(rate, beats_a_minute=60 + k) for k in range(4)])
+    counts = np.stack([to_microvolts(signal, "heart") for signal in signals])
+    counts[1, :, 5] = 70
+    gaps = counts.copy()
+    gaps[2, 100:200, 3] = MISSING
+    gaps[3, :, 0] = MISSING
+    for some in (counts, gaps):
+        expected = measures(from_microvolts(some), rate)
+        assert measures_of_counts(some, rate).tobytes() == expected.tobytes()
+
+
+def test_no_prepared_records_have_no_measures():
+    assert measures_of_counts(np.zeros((0, 1000, 12), np.int16), 100).shape == (0,)
+
+
+def test_a_lead_that_is_cut_off_is_counted_once_for_each_time():
+    signal = np.round(heart(100), 3)
+    signal[:, lead("V3")] = np.sin(np.arange(1000) / 10)
+    clipped = np.clip(signal, -0.8, 0.9)
+    found = measures(np.stack([signal, clipped]), 100)["clipped"][:, lead("V3")]
+    # 1000 samples are 15.9 waves: 16 crests are cut off, and 16 troughs.
+    assert found.tolist() == [0, 16]
+
+
+def test_a_record_longer_than_is_measured_at_a_time():
+    signal = np.tile(heart(500), (12, 1))
+    found = measures(np.stack([signal, signal]), 500)
+    assert found[0] == found[1] and found["beats"][0] > 100

@@ -7,7 +7,7 @@ carries its record's flags.
 """
 
 from ecglens.quality.flags import LIMITS, Flag, Limit, Severity, assess, flags_of
-from ecglens.quality.measurement import MEASURES, measures
+from ecglens.quality.measurement import MEASURES, measures, measures_of_counts
 from ecglens.quality.policy import (
     FOR_PREDICTION,
     AbstainedError,
@@ -33,5 +33,6 @@ __all__ = [
     "flags_of",
     "known_rules",
     "measures",
+    "measures_of_counts",
     "treat",
 ]

@@ -17,11 +17,14 @@ Jekova and Schmid 2019, Sensors 19:2920, doi 10.3390/s19132920. numpy alone, for
 what is found here.
 """
 
-from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from ecglens.errors import ParameterError, did_you_mean
+from ecglens.quality.beats import MIN_BEATS, WAVES, Beats
+from ecglens.quality.beats import average_beats as average_beats
+from ecglens.quality.beats import grid as grid
 from ecglens.record import LEADS
 
 # The recorded leads I and II in terms of the true ones. The last two are rotations, written as
@@ -46,15 +49,6 @@ RIGHT_LEG = {
 SILENT = {"I": "RA-RL, LA-LL", "II": "RA-RL", "III": "LA-RL"}
 
 _CHEST = (LEADS.index("V1"), LEADS.index("V6"))
-_WAVES = {"P": (-0.22, -0.08), "QRS": (-0.05, 0.07), "T": (0.12, 0.40)}  # s from the R peak
-_LEVEL = (-0.08, -0.05)  # s; the PR segment, the beat's zero
-_BEFORE, _AFTER = 0.30, 0.45  # s of a beat around its R peak
-_REFRACTORY = 0.20  # s between beats at least: 300 a minute
-_MIN_BEATS = 3
-_LOWEST_RATE = 50  # Hz; below, a QRS complex is no more than a few samples
-_TINY = np.float32(1e-9)  # mV²; far below any noise
-_QUIET = 0.01  # mV from sample to sample; noise below it is no poor contact
-_LEAST = 0.3  # of the median lead's repeating power, that any lead counts as having
 _FAINT = 0.02  # mV RMS; a wave much below it does not count as correlated
 
 # Of the correlation of I, II, III (rows) with V1 and V6 in P, V1 and V6 in QRS, V1 and V6 in T.
@@ -66,42 +60,6 @@ WEIGHTS = np.array(
         [0.88, 1.97, -0.16, -0.29, 0.12, 0.39],
     ]
 )
-
-
-@dataclass(frozen=True)
-class Beats:
-    """The average beat of each record.
-
-    Parameters
-    ----------
-    mean : ndarray of float32, shape (records, 12, samples of a beat)
-        Millivolts, zero in the PR segment; NaN where no beat was found.
-    presence : ndarray of float32, shape (records, 12)
-        Power of the slope in the QRS complex over that before the beat: about 1 for a lead without
-        a heart. NaN below three beats.
-    contact : ndarray of float32, shape (records, 12)
-        Power of the slope that repeats from beat to beat over the power that does not, as a share
-        of the median lead's; a lead across the heart's axis, where little can repeat, counts as if
-        it had 30 % of the median lead's repeating power. NaN below three beats.
-    count : ndarray of int, shape (records,)
-    rate : float
-        Hz.
-    """
-
-    mean: np.ndarray
-    presence: np.ndarray
-    contact: np.ndarray
-    count: np.ndarray
-    rate: float
-
-    def part(self, start: float, end: float) -> slice:
-        """Return the samples from ``start`` to ``end`` (s from the R peak)."""
-        return slice(*(round((_BEFORE + t) * self.rate) for t in (start, end)))
-
-    @property
-    def qrs(self) -> np.ndarray:
-        """Peak to peak of the QRS complex in mV, (records, 12)."""
-        return np.ptp(self.mean[..., self.part(*_WAVES["QRS"])], axis=-1)
 
 
 def rearranged(signals: np.ndarray, exchange: str) -> np.ndarray:
@@ -132,52 +90,6 @@ def rearranged(signals: np.ndarray, exchange: str) -> np.ndarray:
     return np.concatenate([np.stack(limbs, axis=-1), chest], axis=-1)
 
 
-def without_gaps(signals: np.ndarray) -> np.ndarray:
-    """Return float32 signals with missing samples drawn straight from neighbour to neighbour.
-
-    Parameters
-    ----------
-    signals : ndarray, shape (records, samples, 12)
-        Millivolts, NaN or infinite where missing. A lead without any sample becomes zero.
-    """
-    signals = np.asarray(signals, np.float32)
-    present = np.isfinite(signals)
-    if present.all():
-        return signals
-    signals = signals.copy()
-    place = np.arange(signals.shape[1])
-    for record, lead in np.argwhere(~present.all(axis=1)):
-        column, there = signals[record, :, lead], present[record, :, lead]
-        column[:] = np.interp(place, place[there], column[there]) if there.any() else 0
-    return signals
-
-
-def grid(signals: np.ndarray, rate: float) -> tuple[np.ndarray, float]:
-    """Return means over blocks of about 10 ms, which look the same whatever the record's rate.
-
-    Parameters
-    ----------
-    signals : ndarray of float32, shape (records, samples, 12)
-        Millivolts, without gaps.
-    rate : float
-        Hz.
-
-    Returns
-    -------
-    blocks : ndarray of float32, shape (records, 12, samples // step)
-    rate : float
-        Hz of the blocks, 75 to 150 for any record above 75 Hz.
-    """
-    step = max(1, round(rate / 100))
-    blocks = signals.shape[1] // step
-    leads = signals[:, : blocks * step].transpose(0, 2, 1)
-    if step > 1:
-        # As a product, which takes a tenth of the time of a mean over short rows.
-        leads = np.ascontiguousarray(leads).reshape(*leads.shape[:2], blocks, step)
-        leads = leads @ np.full(step, 1 / step, np.float32)
-    return np.ascontiguousarray(leads), rate / step
-
-
 def identity_residuals(signals: np.ndarray) -> np.ndarray:
     """Return how far leads II, aVR, aVL, aVF are from what the other limb leads say.
 
@@ -193,7 +105,12 @@ def identity_residuals(signals: np.ndarray) -> np.ndarray:
     ndarray of float32, shape (records, 4)
         Root of the mean square, mV, without a constant offset; NaN where no sample can be compared.
     """
-    one, two, three, right, left, foot = np.moveaxis(signals[..., :6], -1, 0)
+    return residuals_of(np.asarray(signals).transpose(0, 2, 1))
+
+
+def residuals_of(leads: np.ndarray) -> np.ndarray:
+    """Return what :func:`identity_residuals` does, of leads (records, 12, samples)."""
+    one, two, three, right, left, foot = np.moveaxis(leads[:, :6], 1, 0)
     found = np.stack(
         [
             two - one - three,
@@ -212,83 +129,6 @@ def identity_residuals(signals: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(square - mean**2, 0)).T.astype(np.float32)
 
 
-def average_beats(blocks: np.ndarray, rate: float) -> Beats:
-    """Find the beats of each record and average them, by R peaks common to all leads.
-
-    Parameters
-    ----------
-    blocks : ndarray of float32, shape (records, 12, samples)
-        Millivolts, without gaps, as :func:`grid` returns them.
-    rate : float
-        Hz of the blocks.
-    """
-    records, leads, samples = blocks.shape
-    if rate < _LOWEST_RATE:
-        rate, samples = _LOWEST_RATE, 0
-    before, length = round(_BEFORE * rate), round((_BEFORE + _AFTER) * rate)
-    mean, presence, contact = (
-        np.full((records, leads, *more), np.nan, np.float32) for more in ((length,), (), ())
-    )
-    result = Beats(mean, presence, contact, np.zeros(records, int), rate)
-    if samples < length + 2:
-        return result
-    peaks = _peaks(blocks, rate)
-    peaks[:, :before] = peaks[:, samples - length + before :] = False
-    record, place = np.nonzero(peaks)
-    result.count[:] = np.bincount(record, minlength=records)
-    found = np.flatnonzero(result.count)
-    if len(found):
-        beats = blocks[record[:, None], :, place[:, None] + np.arange(-before, length - before)]
-        starts, number = np.searchsorted(record, found), result.count[found, None]
-        mean[found] = np.add.reduceat(beats, starts).transpose(0, 2, 1) / number[..., None]
-        mean -= mean[..., result.part(*_LEVEL)].mean(axis=-1, keepdims=True)
-        presence[found], contact[found] = _clarity(np.diff(beats, axis=1), starts, number, result)
-        presence[result.count < _MIN_BEATS] = contact[result.count < _MIN_BEATS] = np.nan
-    return result
-
-
-def _clarity(
-    slope: np.ndarray, starts: np.ndarray, number: np.ndarray, beats: Beats
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return presence and contact, as :class:`Beats` explains them, from the beats' slopes."""
-    complex_, rest = (
-        np.square(slope[:, beats.part(*times)]).mean(axis=1) + _TINY
-        for times in ((-0.06, 0.06), (-_BEFORE, -0.1))
-    )
-    # A mean of logarithms, so that an extrasystole does not outweigh the other beats.
-    presence = np.exp(np.add.reduceat(np.log(complex_ / rest), starts) / number)
-    repeated = np.square(np.add.reduceat(slope, starts) / number[..., None]).sum(axis=1)
-    whole = np.add.reduceat(np.square(slope).sum(axis=1), starts) / number
-    varying = np.maximum(whole - repeated, 0) + slope.shape[1] * _QUIET**2
-    usual = np.median(repeated / varying, axis=1, keepdims=True)
-    least = _LEAST * np.median(repeated, axis=1, keepdims=True)
-    return presence, np.maximum(repeated, least) / varying / np.maximum(usual, _TINY)
-
-
-def _peaks(blocks: np.ndarray, rate: float) -> np.ndarray:
-    """Return where R peaks are, bool (records, samples).
-
-    Peaks of the slope's power, of which no lead counts with more than 30 times its own mean: a
-    loose electrode must not be taken for the heart.
-    """
-    power = np.diff(blocks, axis=-1, append=blocks[..., -1:]) ** 2
-    usual = power.mean(axis=-1, keepdims=True) + _TINY
-    power = np.minimum(power / usual, 30).sum(axis=1)
-    window = np.hanning(round(0.1 * rate) | 1).astype(np.float32)
-    power = _sliding(power, len(window)) @ window
-    near = _sliding(power, 2 * round(_REFRACTORY * rate) + 1).max(axis=-1)
-    rank = int(0.99 * (power.shape[1] - 1))
-    high = np.partition(power, rank, axis=1)[:, rank, None]
-    return (power == near) & (power > 0.3 * high) & (high > 0)
-
-
-def _sliding(values: np.ndarray, width: int) -> np.ndarray:
-    """Return the ``width`` (odd) values around each of (records, samples); zeros beyond them."""
-    half = width // 2
-    padded = np.pad(values, ((0, 0), (half, half)))
-    return np.lib.stride_tricks.sliding_window_view(padded, width, axis=1)
-
-
 def correlations(beats: Beats) -> np.ndarray:
     """Return how leads I, II, III of the average beat go with V1 and V6.
 
@@ -299,7 +139,7 @@ def correlations(beats: Beats) -> np.ndarray:
         are fewer than three beats or no lead I or II. A faint wave counts little.
     """
     found = []
-    for start, end in _WAVES.values():
+    for start, end in WAVES.values():
         wave = beats.mean[..., beats.part(start, end)]
         limb, chest = wave[:, :2], wave[:, _CHEST]
         limb = np.concatenate([limb, limb[:, 1:] - limb[:, :1]], axis=1)
@@ -309,7 +149,7 @@ def correlations(beats: Beats) -> np.ndarray:
             np.einsum("rls,rcs->rlc", limb, chest) / size[0][:, :, None] / size[1][:, None]
         )
     result = np.concatenate(found, axis=-1)
-    result[beats.count < _MIN_BEATS] = np.nan
+    result[beats.count < MIN_BEATS] = np.nan
     return result
 
 
@@ -340,11 +180,19 @@ def scores_of(found: np.ndarray, weights: np.ndarray = WEIGHTS) -> np.ndarray:
     -------
     ndarray, shape (records, 5)
     """
-    change = [
-        np.stack([sign * weights[k] for k, sign in recorded_as(exchange)]) - weights
-        for exchange in ARRANGEMENTS
-    ]
-    return np.einsum("rlc,elc->re", found, np.stack(change))
+    return np.einsum("rlc,elc->re", found, _changes(weights.tobytes(), weights.shape))
+
+
+@cache
+def _changes(weights: bytes, shape: tuple[int, int]) -> np.ndarray:
+    """Return by how much each exchange changes the weight of each correlation."""
+    weights = np.frombuffer(weights).reshape(shape)
+    return np.stack(
+        [
+            np.stack([sign * weights[k] for k, sign in recorded_as(exchange)]) - weights
+            for exchange in ARRANGEMENTS
+        ]
+    )
 
 
 def silence(beats: Beats) -> np.ndarray:
@@ -358,6 +206,6 @@ def silence(beats: Beats) -> np.ndarray:
     """
     limb = beats.mean[:, :2]
     extent = np.ptp(np.concatenate([limb, limb[:, 1:] - limb[:, :1]], axis=1), axis=-1)
-    largest = np.where(beats.count < _MIN_BEATS, np.nan, extent.max(axis=-1))
+    largest = np.where(beats.count < MIN_BEATS, np.nan, extent.max(axis=-1))
     with np.errstate(invalid="ignore", divide="ignore"):  # limb leads that are all flat
         return extent / largest[:, None]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecglens.quality.flags import Flag, flags_of
-from ecglens.quality.measurement import measures
+from ecglens.quality.measurement import measures_of_counts
 from ecglens.quality.policy import Policy, Rules, Treatment, treat, worst
-from ecglens.record import MISSING, from_microvolts
+from ecglens.record import MISSING
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def judge(counts: np.ndarray, sampling_frequency: float, rules: Rules) -> Judged
         Hz.
     rules : mapping of str to Policy
     """
-    flags = flags_of(measures(from_microvolts(counts), sampling_frequency))
+    flags = flags_of(measures_of_counts(counts, sampling_frequency))
     treatments = [treat(found, rules) for found in flags]
     masked = np.array([t.masked for t in treatments], bool).reshape(len(counts), 1, -1)
     if masked.any():
