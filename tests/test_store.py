@@ -191,6 +191,6 @@ def test_if_quality_leaves_no_record_that_is_an_error_with_the_first_reason(doub
 
 def test_quality_is_judged_alike_in_one_batch_and_in_many(doubtful, tmp_path, monkeypatch):
     whole = judged(doubtful, tmp_path / "a", unusable="drop")
-    monkeypatch.setattr("ecglens.store._Writer._AT_A_TIME", 1)
+    monkeypatch.setattr("ecglens.preparation.SHARD", 1)
     parts = judged(doubtful, tmp_path / "b", unusable="drop")
     assert whole[0].sha256 == parts[0].sha256 and whole[2].equals(parts[2])
