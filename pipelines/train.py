@@ -1,6 +1,5 @@
 """Stage train TASK MODEL: fit, tracked in MLflow; the model at its best epoch."""
 
-import shutil
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -52,7 +51,7 @@ def main() -> None:
         mlflow.log_artifact(folder / "model.keras", "trained")
         figure = draw_history(trained.history, title=f"{task.name}, {name}")
         mlflow.log_figure(figure, "history.png")
-    shutil.rmtree(remembered)
+    training.forget(remembered)
 
 
 run_stage(main)

@@ -10,6 +10,7 @@ import pytest
 from mlflow import MlflowClient
 
 from ecglens import tracking
+from ecglens.errors import ModelError
 from ecglens.params import load_params
 from ecglens.tracking import (
     RECREATED,
@@ -18,10 +19,15 @@ from ecglens.tracking import (
     count_test_opening,
     dvc_hash,
     experiment_name,
+    find_trained,
     git_commit,
+    home,
     log_evaluation,
+    log_training,
+    member_run,
     resume,
     start_run,
+    tensorboard_folder,
 )
 
 HISTORY = {"loss": [0.7, 0.5, 0.4], "val_auroc": [0.6, 0.8, 0.75]}
@@ -223,3 +229,101 @@ def test_the_commit_is_dirty_only_where_tracked_files_other_than_the_lock_differ
     assert git_commit() == commit
     (tmp_path / "code.py").write_text("2\n")
     assert git_commit() == f"{commit}-dirty"
+
+
+def test_a_training_that_goes_on_goes_on_in_its_run(project, params):
+    remembered = Path("work/run.json")
+    with (
+        pytest.raises(ZeroDivisionError),
+        start_run(params, "goes on", "signal_cam", "", remembered) as first,
+    ):
+        mlflow.log_metrics({"loss": 0.5}, step=1)
+        raise ZeroDivisionError
+    with start_run(params, "goes on", "signal_cam", "", remembered) as second:
+        mlflow.log_metrics({"loss": 0.4}, step=2)
+    assert second.run_id == first.run_id
+    assert len(runs_of(first.experiment)) == 1
+    logged = MlflowClient().get_metric_history(first.run_id, "loss")
+    assert {m.step: m.value for m in logged} == {1: 0.5, 2: 0.4}
+    assert run_of(first.run_id).info.status == "FINISHED"
+
+
+def test_a_run_that_the_database_lost_is_not_gone_on_with(project, params, info):
+    replace(info, run_id="9" * 32, experiment="ecglens-lost").save(Path("lost.json"))
+    with start_run(params, "lost", "signal_cam", "", Path("lost.json")) as new:
+        pass
+    assert new.run_id != "9" * 32
+    assert RunInfo.load(Path("lost.json")).run_id == new.run_id
+
+
+def test_networks_of_an_ensemble_are_children_of_its_run(project, params):
+    folder = Path("members")
+    with start_run(params, "ensemble", "signal_cam", "", folder / "run.json") as info:
+        for seed in (3, 4):
+            with member_run(info, folder, seed):
+                mlflow.log_metrics({"loss": seed / 10}, step=1)
+        with member_run(info, folder, 3) as again:
+            mlflow.log_metrics({"loss": 0.2}, step=2)
+    runs = {run.info.run_name: run for run in runs_of(info.experiment)}
+    assert set(runs) == {"signal_cam", "signal_cam, seed 3", "signal_cam, seed 4"}
+    for seed in (3, 4):
+        child = runs[f"signal_cam, seed {seed}"]
+        assert child.data.tags["mlflow.parentRunId"] == info.run_id
+        assert child.data.params["train.seed"] == str(seed)
+    assert again == runs["signal_cam, seed 3"].info.run_id
+
+
+def test_an_experiment_of_dvcs_queue_is_remembered_by_the_project_under_one_grid(
+    tmp_path, monkeypatch, params
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "abcdef0" + "1" * 33)
+    for name in ("rowdy-yaks", "tame-owls"):
+        folder = tmp_path / ".dvc" / "tmp" / "exps" / name
+        folder.mkdir(parents=True)
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("DVC_EXP_NAME", name)
+        assert home() == tmp_path
+        with start_run(params, "grid", "signal_cam", "", Path("run.json")) as info:
+            assert tensorboard_folder(info, 1).is_relative_to(tmp_path / "mlruns")
+        count_test_opening(info)
+    monkeypatch.chdir(tmp_path)
+    assert home() == Path()
+    assert len((tmp_path / tracking.TEST_OPENINGS).read_text().splitlines()) == 2
+    runs = runs_of(info.experiment)
+    (grid,) = [run for run in runs if tracking.GRID in run.data.tags]
+    assert grid.info.run_name == "grid from abcdef0"
+    children = {r.data.tags["dvc_experiment"] for r in runs if r is not grid}
+    assert children == {"rowdy-yaks", "tame-owls"}
+    parents = {r.data.tags["mlflow.parentRunId"] for r in runs if r is not grid}
+    assert parents == {grid.info.run_id}
+
+
+def test_a_training_is_logged_and_written_for_dvc(project, params):
+    figures = {"val_auroc": 0.9, "epochs": 3, "parameters": 22919}
+    with start_run(params, "logged", "signal_cam", "") as info:
+        log_training(figures, Path("reports/training.json"))
+    assert json.loads(Path("reports/training.json").read_text()) == figures
+    assert run_of(info.run_id).data.metrics == {f"trained_{k}": v for k, v in figures.items()}
+
+
+def test_a_trained_model_is_found_by_path_or_by_its_registered_name(project, params):
+    assert find_trained("") is None
+    assert find_trained("models/a/b/trained/model.keras") == Path("models/a/b/trained/model.keras")
+    Path("model.keras").write_text("weights")
+    with start_run(params, "registered", "signal_cam", "") as info:
+        mlflow.log_artifact("model.keras", "trained")
+    client = MlflowClient()
+    client.create_registered_model("found by name")
+    client.create_model_version("found by name", "source", run_id=info.run_id)
+    client.set_registered_model_alias("found by name", "champion", "1")
+    for address in ("models:/found by name@champion", "models:/found by name/1"):
+        assert find_trained(address).read_text() == "weights"
+
+
+@pytest.mark.parametrize(
+    "address", ["models:/nobody@champion", "models:/nobody/3", "models:/nobody"]
+)
+def test_a_registered_model_that_is_not_there_is_an_error(project, address):
+    with pytest.raises(ModelError, match=r"train\.start_from: found 'models:/nobody"):
+        find_trained(address)

@@ -45,6 +45,9 @@ def refused(tmp_path):
         ("models", ["signalcam"], "signal_cam"),
         ("models", ["Signal-CAM"], "signal_cam"),
         ("train.schedule", "cosin", "cosine"),
+        ("train.optimizer", "AdamW", "adamw"),
+        ("train.loss", "bce_weighted", "weighted_bce"),
+        ("train.augment.preset", "signalcam", "signal_cam"),
         ("model.signal_cam.scaling", "records", "record"),
         ("prepare.unreadable", "skipp", "skip"),
         ("prepare.quality.unusable", "dropp", "drop"),
@@ -61,6 +64,7 @@ def test_an_unknown_name_gets_the_nearest_and_all_that_are_known(refused, key, v
     [
         ("train.epoch", "epochs"),
         ("train.learningrate", "learning_rate"),
+        ("train.augment.timeshift", "time_shift"),
         ("trian", "train"),
         ("model.signalcam", "signal_cam"),
         ("simulated.sed", "seed"),
@@ -124,6 +128,13 @@ def test_a_kernel_of_no_samples_is_found_in_its_list(refused):
 )
 def test_a_number_below_what_makes_sense(refused, key, value, lowest):
     refused(key, value, rf"{key.replace('.', ': ')}: found .*; expected at least {lowest}")
+
+
+@pytest.mark.parametrize(
+    "key", ["train.label_smoothing", "train.ema", "train.warmup", "train.augment.noise.p"]
+)
+def test_a_share_above_one(refused, key):
+    refused(key, 1.01, rf"{key.split('.')[-1]}: found 1\.01; expected at most 1\.0")
 
 
 @pytest.mark.parametrize("key", ["tasks", "models"])

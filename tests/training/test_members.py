@@ -33,6 +33,7 @@ def logits(model, signals):
     return np.asarray(model(signals)["logit"])
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_the_mean_of_what_its_seeds_alone_would_be(training, learnable):
     entered = []
 

@@ -60,7 +60,15 @@ def run(learnable, params, work, *callbacks):
     return history, model.get_weights(), ran
 
 
-@pytest.mark.parametrize("params", [PLAIN, EVERYTHING, PLATEAU], ids=["plain", "all", "plateau"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        EVERYTHING,
+        pytest.param(PLAIN, marks=pytest.mark.slow),
+        pytest.param(PLATEAU, marks=pytest.mark.slow),
+    ],
+    ids=["all", "plain", "plateau"],
+)
 def test_it_ends_with_the_same_history_and_weights_as_an_unbroken_one(learnable, tmp_path, params):
     with pytest.raises(KillError):
         run(learnable, params, tmp_path / "stopped", StopIn(epoch=2))
@@ -81,27 +89,24 @@ def test_a_fit_that_had_ended_is_not_run_again(learnable, tmp_path):
         np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 0.009}, {"seed": 4}, {"mixup": 0.1}])
-def test_another_experiment_begins_anew(learnable, tmp_path, change):
-    with pytest.raises(KillError):
-        run(learnable, PLAIN, tmp_path, StopIn(epoch=1))
-    other = replace(PLAIN, epochs=2, **change)
-    assert run(learnable, other, tmp_path)[2] == [0, 1]
-
-
-def test_the_folder_depends_on_the_data_too(learnable, tmp_path):
+def test_another_experiment_has_another_folder_and_so_begins_anew(learnable, tmp_path):
     model = build_model("signal_cam", samples=200, labels=2)
     store, train, validation = learnable.store, learnable.train, learnable.validation
     folder = fit_folder(tmp_path, model, store, train, validation, PLAIN)
     assert folder == fit_folder(tmp_path, model, store, train, validation, PLAIN)
     truth = train.truth.copy()
     truth[5, 1] = 1 - truth[5, 1]
+    changes = ({"learning_rate": 0.009}, {"seed": 4}, {"mixup": 0.1})
+    experiments = [replace(PLAIN, **change) for change in changes]
     others = [
+        *(fit_folder(tmp_path, model, store, train, validation, other) for other in experiments),
         fit_folder(tmp_path, model, replace(store, sha256="1"), train, validation, PLAIN),
         fit_folder(tmp_path, model, store, replace(train, truth=truth), validation, PLAIN),
         fit_folder(tmp_path, model, store, train, replace(validation, truth=truth), PLAIN),
     ]
-    assert len({folder, *others}) == 4
+    model.get_layer("head").bias.assign([0.1, 0.2])  # other first weights
+    others.append(fit_folder(tmp_path, model, store, train, validation, PLAIN))
+    assert len({folder, *others}) == 8
 
 
 def test_progress_is_one_file_that_is_written_whole(learnable, tmp_path):

@@ -92,7 +92,7 @@ def fit_folder(
 def _run(model, network, store, train, validation, params, folder, progress: Progress, callbacks):
     """Run the epochs that are left."""
     steps, done = -(-len(train.rows) // params.batch_size), progress.epochs
-    trainee = _trainee(network, store, train, params, steps)
+    trainee = compiled_trainee(network, store, train, params, steps)
     if progress.state:
         for variable, value in zip(own.state_of(trainee), progress.state, strict=True):
             variable.assign(value)
@@ -122,7 +122,9 @@ def _run(model, network, store, train, validation, params, folder, progress: Pro
         )
 
 
-def _trainee(network, store: Store, train: Split, params: TrainParams, steps: int) -> Trainee:
+def compiled_trainee(
+    network, store: Store, train: Split, params: TrainParams, steps: int
+) -> Trainee:
     """Return the compiled and built trainee."""
     trainee = Trainee(
         network,

@@ -1,7 +1,8 @@
 """A training as parameters ask for it: on crops, from a trained model, of several seeds."""
 
+import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,13 @@ class Training:
         model = self.build(samples=self.store.samples, labels=self.labels)
         parts = (self.params, self.crop, self.store.sha256, *data, begun)
         return self.work / key_of(*parts, models=[model])
+
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """Remove the progress of a training that has ended; that of others stays."""
+        shutil.rmtree(folder)
+        with suppress(OSError):
+            folder.parent.rmdir()
 
 
 @dataclass(frozen=True)
