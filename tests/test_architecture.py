@@ -22,6 +22,7 @@ LAYERS = (
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),
+    ("commands",),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ecglens import __version__
+from ecglens.commands.explain import add_parser as add_explain
 from ecglens.errors import ECGLensError, ModelError
 
 CHAMPIONS = Path("mlruns/champions")
@@ -63,6 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="what a model says of itself, as JSON")
     _add_model(info)
     info.set_defaults(run=_info)
+
+    explain = add_explain(commands)
+    _add_model(explain)
+    _add_what_a_file_leaves_out(explain)
+    explain.set_defaults(run=_explain)
 
     _add_fetch(commands)
 
@@ -169,6 +175,21 @@ def _predict(options: argparse.Namespace) -> int:
     if failures:
         print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from ecglens.commands.explain import list_methods, run
+    from ecglens.errors import ParameterError
+    from ecglens.inference import Predictor
+
+    if options.methods:
+        print(list_methods())
+        return 0
+    if not options.records:
+        raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    predictor = Predictor(find_model(options.model))
+    _check_labels(options.label or [], predictor)
+    return run(options, predictor)
 
 
 def find_model(name: str | None) -> Path:

@@ -24,7 +24,16 @@ from ecglens.explain.named_model import NamedModel
 from ecglens.inference import Predictor
 from ecglens.record import LEADS, Record
 
-__all__ = ["METHODS", "Attribution", "Cost", "Explanation", "Method", "NamedModel", "explain"]
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "Cost",
+    "Explanation",
+    "Method",
+    "NamedModel",
+    "explain",
+    "find_method",
+]
 
 VALUES = ("logit", "probability")
 
@@ -80,19 +89,17 @@ def explain(
     >>> explanation.attribution.shape                                        # doctest: +SKIP
     (1, 1000, 12, 1)
     """
-    if method not in METHODS:
-        mend = did_you_mean(method, METHODS)
-        raise ParameterError("method", f"no method {method!r}", "one of the table", mend)
+    entry = find_method(method)
     check_choice("of", of, VALUES)
     check_number("batch_size", batch_size, 1)
     named = NamedModel.of(model)
     signals, names = as_signals(named, records)
     columns = named.columns(labels)
-    options = METHODS[method].options(options, method)
+    options = entry.options(options, method)
 
     asked = Evaluator(named, columns, of, batch_size)
     start = time.perf_counter()
-    found = METHODS[method].run(asked, signals, **options)
+    found = entry.run(asked, signals, **options)
     cost = Cost(asked.forward_passes, asked.gradient_passes, time.perf_counter() - start)
 
     # Asked apart from the method, whose cost is stated as it would be in production.
@@ -116,7 +123,22 @@ def explain(
         cost=cost,
         details=found.details,
         notes=(*found.notes, *_flat_notes(signals, names)),
+        over_time=found.over_time,
     )
+
+
+def find_method(name: str) -> Method:
+    """Return a method of the table.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of that name.
+    """
+    if name not in METHODS:
+        mend = did_you_mean(name, METHODS)
+        raise ParameterError("method", f"no method {name!r}", "one of the table", mend)
+    return METHODS[name]
 
 
 def as_signals(

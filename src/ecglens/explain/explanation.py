@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ecglens.errors import LabelError, did_you_mean
+from ecglens.errors import LabelError, ParameterError, did_you_mean
 from ecglens.files import whole_file
 from ecglens.record import LEADS
 
@@ -61,6 +61,8 @@ class Explanation:
         What else a method found, such as the ``standard_error`` of Shapley values.
     notes : tuple of str
         What a reader must know before using the maps, such as that one is empty.
+    over_time : bool
+        Whether the maps tell the moments of a lead apart. Shapley values of whole leads do not.
     """
 
     method: str
@@ -76,6 +78,7 @@ class Explanation:
     cost: Cost
     details: dict = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    over_time: bool = True
 
     @property
     def value(self) -> np.ndarray:
@@ -97,6 +100,21 @@ class Explanation:
             If the label was not explained.
         """
         return self.attribution[record, ..., self.column(label)]
+
+    def require_over_time(self) -> None:
+        """Refuse maps that are spread evenly over each lead.
+
+        Raises
+        ------
+        ParameterError
+        """
+        if not self.over_time:
+            raise ParameterError(
+                "explanation",
+                f"maps by {self.method!r} of whole leads, spread evenly over time",
+                "maps that tell moments apart",
+                "Use 'integrated_gradients', or 'occlusion' with by='lead_window'.",
+            )
 
     def column(self, label: str) -> int:
         """Return a label's place in the last axis.

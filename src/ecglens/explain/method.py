@@ -23,12 +23,15 @@ class Attribution:
     details : dict
         Whatever else was found; see :class:`ecglens.explain.Explanation`.
     notes : tuple of str
+    over_time : bool
+        Whether the values tell the moments of a lead apart; else they are spread evenly.
     """
 
     values: np.ndarray
     bias: np.ndarray | None = None
     details: dict = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    over_time: bool = True
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecglens.errors import LabelError, ModelError, ParameterError, did_you_mean
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.inference import Predictor
 
 if TYPE_CHECKING:  # an exported model is explained without Keras
     import keras
@@ -93,7 +93,7 @@ class NamedModel:
     def outputs(self) -> tuple[str, ...]:
         """Names of what the model gives."""
         if self.is_onnx:
-            return OUTPUTS
+            return self.model.card.outputs
         given = self.model.output
         return tuple(given) if isinstance(given, dict) else ()
 

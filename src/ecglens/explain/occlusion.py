@@ -60,7 +60,9 @@ def occlusion(
         total += mask[..., None] * (loss[:, number] / size[:, 0])[:, None, None]
         cover += mask[..., None]
     values = np.divide(total, cover, out=total, where=cover > 0)
-    return Attribution(values, details={"loss": loss, "parts": tuple(names)})
+    return Attribution(
+        values, details={"loss": loss, "parts": tuple(names)}, over_time=by != "lead"
+    )
 
 
 def parts_of(signals: np.ndarray, rate: float, by: str, window: float, stride: float):

@@ -54,7 +54,9 @@ def shapley(
         values, error, none = _sampled(evaluator, filled, empty, permutations, seed)
     spread = values[:, None] / signals.shape[1]
     maps = np.broadcast_to(spread, (*signals.shape, values.shape[-1]))
-    return Attribution(maps, none, {"lead_values": values, "standard_error": error})
+    return Attribution(
+        maps, none, {"lead_values": values, "standard_error": error}, over_time=False
+    )
 
 
 def _value_of_sets(evaluator: Evaluator, signals, empty, sets: np.ndarray) -> np.ndarray:

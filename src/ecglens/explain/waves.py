@@ -160,11 +160,20 @@ def _quietly(read, *arguments):
 
 
 def _peaks_of_lead(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    import neurokit2  # here, because it takes seconds to import
-
+    neurokit2 = _neurokit2()
     clean = neurokit2.ecg_clean(column.astype(np.float64), int(RATE))
     peaks = neurokit2.ecg_findpeaks(clean, int(RATE))["ECG_R_Peaks"]
     return np.asarray(clean), np.asarray(peaks, np.float64) / RATE
+
+
+def _neurokit2():
+    """Return the package, which takes seconds to import and production can do without."""
+    try:
+        import neurokit2
+    except ImportError:
+        mend = "Install the extra 'explain': pip install 'ecglens[explain]'."
+        raise ParameterError("waves", "no neurokit2", "it, to look for waves", mend) from None
+    return neurokit2
 
 
 def _agreed_peaks(readings: dict) -> np.ndarray:
@@ -215,9 +224,7 @@ def _p_and_t(clean: np.ndarray, beats: np.ndarray, lead: int, unread: list[str])
 
 
 def _p_and_t_of_lead(clean: np.ndarray, places: np.ndarray) -> np.ndarray:
-    import neurokit2
-
-    _, found = neurokit2.ecg_delineate(clean, places, int(RATE), method="prominence")
+    _, found = _neurokit2().ecg_delineate(clean, places, int(RATE), method="prominence")
     rows = [
         [found[f"ECG_{wave}_{part}"] for part in ("Onsets", "Peaks", "Offsets")] for wave in "PT"
     ]
