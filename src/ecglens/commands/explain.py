@@ -1,4 +1,4 @@
-"""``ecglens explain``: why, by any method; what if; and the least evidence that turns a decision."""
+"""``ecglens explain``: why, by any method; what if; the least evidence that turns a decision."""
 
 import argparse
 import json
@@ -55,9 +55,7 @@ def add_parser(commands) -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a record and line")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write shares by wave and lead")
-    parser.add_argument(
-        "--npz", type=Path, metavar="FOLDER", help="write the maps, a file a record"
-    )
+    parser.add_argument("--npz", type=Path, metavar="FOLDER", help="write the maps of each record")
     parser.add_argument(
         "--allow-defects", action="store_true", help="in spite of missing samples or flat leads"
     )
@@ -114,10 +112,9 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _named_model(options: argparse.Namespace, predictor):
     """Return what is explained: the exported file, or the trained model where gradients are."""
-    from ecglens.explain import METHODS, NamedModel
+    from ecglens.explain import NamedModel, find_method
 
-    method = METHODS.get(options.method)  # an unknown one is refused with its nearest later
-    if not method or method.needs != GRADIENTS:
+    if find_method(options.method).needs != GRADIENTS:
         return NamedModel.of(predictor)
     from ecglens.models import load_model
     from ecglens.params import trained_folder
@@ -144,7 +141,7 @@ def _explain(path: str, options: argparse.Namespace, settings: dict, predictor, 
 
     answer = explanation.summary(0) | {"warnings": list(prediction.warnings)}
     table = None
-    if not options.no_waves:
+    if explanation.over_time and not options.no_waves:
         from ecglens.explain.by_wave import sentence, table_by_wave
 
         table = table_by_wave(explanation, record.signal[None])
@@ -182,7 +179,9 @@ def _ranked(explanation, label: str, k: int) -> dict:
     from ecglens.explain.whatif import top_leads, top_segments
 
     by_lead = explanation.attribution.shape[2] > 1
-    ranked = {"segments": top_segments(explanation, 0, label, k)}
+    ranked = {}
+    if explanation.over_time:
+        ranked["segments"] = top_segments(explanation, 0, label, k)
     if by_lead:
         ranked["leads"] = top_leads(explanation, 0, label, k)
     return {
