@@ -20,8 +20,8 @@ def guided_model(model: keras.Model) -> keras.Model:
     """
     if model not in _GUIDED:
         copy = keras.models.clone_model(model, clone_function=_guided_layer)
-        copy.set_weights(model.get_weights())
         _GUIDED[model] = copy
+    _GUIDED[model].set_weights(model.get_weights())  # they may have changed since the last time
     return _GUIDED[model]
 
 
