@@ -1,5 +1,6 @@
 """Averages over the beats of a record, and over the beats of many records of a label."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ SPLIT = 0.6  # of the way from one R to the next, at which a sample belongs to t
 class BeatAverage:
     """What a model uses for a whole class, over the time of a beat.
 
-    The "glocal" maps of Wagner et al. 2024 (doi 10.1016/j.compbiomed.2024.108525): local
+    The "glocal" maps of Wagner et al. 2024 (arXiv 2305.17043): local
     attributions, aligned by the R peak and averaged over a class. Every record counts once, however
     many beats it has.
 
@@ -43,7 +44,10 @@ class BeatAverage:
 
 
 def average_beats(
-    explanation: Explanation, signals: np.ndarray, members: np.ndarray
+    explanation: Explanation,
+    signals: np.ndarray,
+    members: np.ndarray,
+    peaks: Sequence[np.ndarray] | None = None,
 ) -> BeatAverage:
     """Average maps and tracings over the beats of each label's records.
 
@@ -54,6 +58,8 @@ def average_beats(
         That it explains, mV.
     members : ndarray of bool, shape (records, labels)
         Which records stand for which label, such as those that were found rightly.
+    peaks : sequence of ndarray, optional
+        R peaks of each record, s, where they are known already.
 
     Raises
     ------
@@ -69,10 +75,11 @@ def average_beats(
     steps = np.arange(-round(BEFORE * rate), round(AFTER * rate) + 1)
     sums = _Sums(explanation, len(steps))
     for number in np.flatnonzero(members.any(axis=1)):
-        peaks = np.rint(r_peaks(signals[number], rate) * rate).astype(int)
-        whole = (peaks + steps[0] >= 0) & (peaks + steps[-1] < signals.shape[1])
+        times = r_peaks(signals[number], rate) if peaks is None else peaks[number]
+        places = np.rint(times * rate).astype(int)
+        whole = (places + steps[0] >= 0) & (places + steps[-1] < signals.shape[1])
         if whole.any():
-            sums.add(number, signals[number], peaks[whole, None] + steps, members[number])
+            sums.add(number, signals[number], places[whole, None] + steps, members[number])
     return sums.average(steps / rate)
 
 
