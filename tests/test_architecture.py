@@ -21,7 +21,7 @@ LAYERS = (
     ("splits", "manifests", "models", "plots"),
     ("evaluation", "explain"),
     ("tracking",),
-    ("training", "export", "registry", "serve"),
+    ("training", "export", "registry", "serve", "benchmark_command"),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -137,6 +137,25 @@ class EvaluateParams:
 
 
 @dataclass(frozen=True)
+class BenchmarkParams:
+    """The benchmark of explanations.
+
+    Parameters
+    ----------
+    records : int
+        Simulated ones.
+    dear : int
+        Records a label for measures that ask for a map again and again.
+    methods : list
+        Of :data:`ecglens.explain.METHODS`; all that fit the model where empty.
+    """
+
+    records: int = _at_least(10)
+    dear: int = _at_least(2)
+    methods: list
+
+
+@dataclass(frozen=True)
 class PromoteParams:
     """The gate."""
 
@@ -161,6 +180,7 @@ class Params:
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
+    benchmark: BenchmarkParams
     promote: PromoteParams
 
     @property
@@ -315,6 +335,11 @@ def parity_file(task: str, model: str) -> Path:
 def evaluation_folder(task: str, model: str) -> Path:
     """Metrics, thresholds, curves and pictures."""
     return Path("reports") / task / model / "evaluation"
+
+
+def faithfulness_folder(task: str, model: str) -> Path:
+    """What the benchmark of explanations found."""
+    return Path("reports") / task / model / "faithfulness"
 
 
 def promotion_file(task: str, model: str) -> Path:

@@ -25,17 +25,23 @@ def over_time(attribution: np.ndarray) -> np.ndarray:
     return attribution.sum(axis=2, keepdims=True, dtype=np.float64).astype(attribution.dtype)
 
 
-def matched(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """Return the evidence in the shape of the maps, over time alone where they are.
+def matched(
+    attribution: np.ndarray, evidence: np.ndarray, judged: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return maps and evidence in one shape, over time alone where the maps are.
 
     Parameters
     ----------
     attribution : ndarray, shape (records, samples, 12 or 1)
     evidence : ndarray of bool, shape (records, samples, 12)
+    judged : ndarray of bool, shape (records, samples), optional
+        Where it is known whether there is evidence; everywhere without it.
 
     Returns
     -------
-    ndarray of bool, shaped as ``attribution``
+    attribution : ndarray
+        −inf where it is not judged, so that it is never positive and never ranks.
+    evidence : ndarray of bool, shaped as ``attribution``
 
     Raises
     ------
@@ -44,21 +50,36 @@ def matched(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     """
     shape = np.shape(attribution)
     if np.ndim(attribution) != 3 or shape[2] not in (1, len(LEADS)):
-        raise RecordError("attribution", f"an array of shape {shape}", "(records, samples, 12 or 1)")
+        raise RecordError(
+            "attribution", f"an array of shape {shape}", "(records, samples, 12 or 1)"
+        )
     if evidence.shape != (*shape[:2], len(LEADS)):
         expected = f"{(*shape[:2], len(LEADS))}, as the maps"
         raise RecordError("evidence", f"an array of shape {evidence.shape}", expected)
     if np.isnan(attribution).any():
         raise RecordError("attribution", "NaN", "a number for every sample")
-    return evidence if shape[2] == len(LEADS) else evidence.any(axis=2, keepdims=True)
+    inside = evidence if shape[2] == len(LEADS) else evidence.any(axis=2, keepdims=True)
+    if judged is None:
+        return attribution, inside
+    known = np.broadcast_to(judged[:, :, None], shape)
+    return np.where(known, attribution, -np.inf), inside & known
 
 
-def evidence_share(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
-    """Return the evidence's share of the map's area: what a uniform map scores, (records,)."""
-    return matched(attribution, evidence).mean(axis=(1, 2))
+def evidence_share(
+    attribution: np.ndarray, evidence: np.ndarray, judged: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the evidence's share of what is judged, (records,): what a uniform map scores.
+
+    Of the maps only the shape counts; see :func:`matched`.
+    """
+    values, inside = matched(attribution, evidence, judged)
+    area = np.isfinite(values).sum(axis=(1, 2))
+    return inside.sum(axis=(1, 2)) / np.maximum(area, 1)
 
 
-def localisation(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+def localisation(
+    attribution: np.ndarray, evidence: np.ndarray, judged: np.ndarray | None = None
+) -> np.ndarray:
     """Return the share of the positive attribution that lies inside the evidence.
 
     Relevance mass accuracy of Arras et al. 2022, Inf. Fusion 81:14, doi
@@ -66,8 +87,8 @@ def localisation(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    attribution : ndarray, shape (records, samples, 12 or 1)
-    evidence : ndarray of bool, shape (records, samples, 12)
+    attribution, evidence, judged
+        As :func:`matched` takes them.
 
     Returns
     -------
@@ -79,32 +100,36 @@ def localisation(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     RecordError
         If the shapes do not belong together, or a map holds NaN.
     """
-    inside = matched(attribution, evidence)
-    positive = np.maximum(attribution, 0).astype(np.float64)
+    values, inside = matched(attribution, evidence, judged)
+    positive = np.maximum(values, 0).astype(np.float64)
     total = positive.sum(axis=(1, 2))
     hit = np.sum(positive, axis=(1, 2), where=inside)
     return np.divide(hit, total, out=np.zeros_like(total), where=total > 0)
 
 
-def pointing_game(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+def pointing_game(
+    attribution: np.ndarray, evidence: np.ndarray, judged: np.ndarray | None = None
+) -> np.ndarray:
     """Return whether a map's greatest value lies inside the evidence.
 
     Zhang et al. 2018, Int. J. Comput. Vis. 126:1084, doi 10.1007/s11263-017-1059-x. Where several
-    places share the greatest value, the share of them that lies inside: what a fair draw would give.
+    places share the greatest value, the share of them that lies inside: what a fair draw gives.
 
     Returns
     -------
     ndarray of float64, shape (records,)
         In [0, 1]; 0 where no attribution is positive.
     """
-    inside = matched(attribution, evidence)
-    greatest = attribution.max(axis=(1, 2), keepdims=True)
-    peaks = (attribution == greatest) & (greatest > 0)
+    values, inside = matched(attribution, evidence, judged)
+    greatest = values.max(axis=(1, 2), keepdims=True)
+    peaks = (values == greatest) & (greatest > 0)
     count = peaks.sum(axis=(1, 2))
     return (peaks & inside).sum(axis=(1, 2)) / np.maximum(count, 1)
 
 
-def rank_accuracy(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
+def rank_accuracy(
+    attribution: np.ndarray, evidence: np.ndarray, judged: np.ndarray | None = None
+) -> np.ndarray:
     """Return the share of the K greatest values that lie inside evidence of K places.
 
     Relevance rank accuracy of Arras et al. 2022. Of places that share the K-th value, as the zeros
@@ -115,8 +140,8 @@ def rank_accuracy(attribution: np.ndarray, evidence: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (records,)
         In [0, 1]; 0 where there is no evidence or no attribution is positive.
     """
-    inside = matched(attribution, evidence)
-    pairs = zip(attribution, inside, strict=True)
+    values, inside = matched(attribution, evidence, judged)
+    pairs = zip(values, inside, strict=True)
     return np.array([_rank_accuracy(a.ravel(), m.ravel()) for a, m in pairs], float)
 
 
@@ -130,9 +155,7 @@ def _rank_accuracy(values: np.ndarray, inside: np.ndarray) -> float:
     return float(((above & inside).sum() + drawn) / places)
 
 
-def completeness_error(
-    attribution: np.ndarray, bias: np.ndarray, logit: np.ndarray
-) -> np.ndarray:
+def completeness_error(attribution: np.ndarray, bias: np.ndarray, logit: np.ndarray) -> np.ndarray:
     """Return how far a map and its bias are from adding up to the logit.
 
     Sundararajan et al. 2017, arXiv 1703.01365, call it completeness.
@@ -172,22 +195,24 @@ def infidelity(shares: np.ndarray, drops: np.ndarray) -> np.ndarray:
     return np.mean((np.asarray(shares, float) - drops) ** 2, axis=1)
 
 
-def scaled_infidelity(shares: np.ndarray, drops: np.ndarray) -> np.ndarray:
-    """Return the infidelity after the best scaling of each map, as a share of the drops' own size.
+def faithfulness_correlation(shares: np.ndarray, drops: np.ndarray) -> np.ndarray:
+    """Return the correlation of what a map foretells with what removal does.
 
-    Maps that are not in logit units, such as a saliency, can be compared by this one alone. The
-    scale may not be negative: a map that foretells the opposite is no better than none.
+    Bhatt et al. 2020, arXiv 2005.00631. Of removals of one size: a map that only adds up foretells
+    more for a larger removal, whatever it shows. Maps that are not in logit units, such as a
+    saliency, can be compared by this one, not by their infidelity.
+
+    Parameters
+    ----------
+    shares, drops : ndarray, shape (records, removals)
+        As in :func:`infidelity`.
 
     Returns
     -------
     ndarray of float64, shape (records,)
-        In [0, 1]: 0 for a map in proportion to the drops, 1 for one that foretells nothing.
+        In [−1, 1]; 0 where either does not vary.
     """
-    shares = np.asarray(shares, float)
-    product = np.maximum((shares * drops).sum(axis=1), 0)
-    size = (shares**2).sum(axis=1) * (np.asarray(drops, float) ** 2).sum(axis=1)
-    foretold = np.divide(product**2, size, out=np.zeros_like(size), where=size > 0)
-    return np.clip(1 - foretold, 0, 1)
+    return correlation(shares, drops)
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:

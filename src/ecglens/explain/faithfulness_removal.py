@@ -1,8 +1,8 @@
 """What a model answers when parts of a record are taken away, in the order that a map gives them.
 
 Records are divided into windows of 160 ms. A window is taken away in all leads, or in one lead (a
-cell, for maps that tell leads apart), and becomes 0 mV or a straight line between what is left on
-both sides of it. One set of curves gives three measures:
+cell, for maps that tell leads apart), and filled as :mod:`ecglens.explain.removal` says: by 0 mV or
+by a straight line ("bridge"). One set of curves gives three measures:
 
 - deletion (Petsiuk et al. 2018, arXiv 1806.07421): the area under the probability while the most
   relevant windows are taken away first (MoRF). Low is good.
@@ -20,19 +20,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecglens.errors import ParameterError, did_you_mean
+from ecglens.errors import ParameterError
+from ecglens.explain.removal import remove
 
 WINDOW_SECONDS = 0.16
-FILLS = ("zero", "inpaint")
 STEPS = 10  # removals between the whole record and the empty one
-REMOVED_AT_MOST = 0.5  # of the windows, in one random removal
+REMOVED = 0.25  # of the windows, in one random removal
 
 Predict = Callable[[np.ndarray], np.ndarray]  # signals (n, samples, 12) in mV -> (n,)
 
 
-def window_samples(sampling_frequency: float, seconds: float = WINDOW_SECONDS) -> int:
-    """Return a window's length in samples, at least one."""
-    return max(1, round(seconds * sampling_frequency))
+@dataclass(frozen=True)
+class Removal:
+    """How windows are taken out of records.
+
+    Parameters
+    ----------
+    window : int
+        Samples.
+    fill : str
+        What comes in their place; see :func:`ecglens.explain.removal.remove`.
+    sampling_frequency : float
+        Hz.
+    """
+
+    window: int
+    fill: str
+    sampling_frequency: float
+
+    @classmethod
+    def at(cls, sampling_frequency: float, fill: str, seconds: float = WINDOW_SECONDS) -> "Removal":
+        """Return the removal of windows of so many seconds at a rate (Hz)."""
+        window = max(1, round(seconds * sampling_frequency))
+        return cls(window, fill, sampling_frequency)
+
+    def __call__(self, signals: np.ndarray, gone: np.ndarray) -> np.ndarray:
+        """Return signals (n, samples, 12) without the windows ``gone`` (n, windows, 12 or 1)."""
+        mask = np.repeat(gone, self.window, axis=1)[:, : signals.shape[1]]
+        return remove(signals, mask, self.fill, self.sampling_frequency)
 
 
 def window_sums(attribution: np.ndarray, window: int) -> np.ndarray:
@@ -50,55 +75,6 @@ def window_sums(attribution: np.ndarray, window: int) -> np.ndarray:
     """
     starts = np.arange(0, attribution.shape[1], window)
     return np.add.reduceat(attribution.astype(np.float64), starts, axis=1)
-
-
-def remove(signals: np.ndarray, gone: np.ndarray, window: int, fill: str) -> np.ndarray:
-    """Return records without some of their windows.
-
-    Parameters
-    ----------
-    signals : ndarray of float32, shape (n, samples, 12)
-        mV; a missing sample (NaN) counts as 0 mV.
-    gone : ndarray of bool, shape (n, windows, 12 or 1)
-        What is taken away; one column: in all leads.
-    window : int
-        Samples.
-    fill : {"zero", "inpaint"}
-        0 mV, or a straight line between the kept samples on both sides (a level line to the
-        record's ends; 0 mV where nothing is kept).
-
-    Returns
-    -------
-    ndarray of float32, shaped as ``signals``
-
-    Raises
-    ------
-    ParameterError
-        If the filling is not known.
-    """
-    if fill not in FILLS:
-        raise ParameterError("fill", repr(fill), "a way of filling", did_you_mean(fill, FILLS))
-    missing = np.repeat(gone, window, axis=1)[:, : signals.shape[1]]
-    filled = np.nan_to_num(np.asarray(signals, np.float32))
-    if fill == "zero":
-        return np.where(missing, np.float32(0), filled)
-    return np.where(missing, _bridged(filled, missing), filled)
-
-
-def _bridged(signals: np.ndarray, missing: np.ndarray) -> np.ndarray:
-    """Return straight lines over what is missing, (n, samples, 12 or 1) bool, in each lead."""
-    samples = signals.shape[1]
-    place = np.arange(samples)[None, :, None]
-    before = np.maximum.accumulate(np.where(missing, -1, place), axis=1)
-    after = np.where(missing, samples, place)
-    after = np.minimum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
-    # Beyond the last kept sample of one side the other side's holds.
-    left = np.where(before < 0, np.minimum(after, samples - 1), before)
-    right = np.where(after >= samples, np.maximum(before, 0), after)
-    weight = ((place - before) / np.maximum(after - before, 1)).astype(np.float32)
-    start = np.take_along_axis(signals, left, axis=1)
-    line = start + weight * (np.take_along_axis(signals, right, axis=1) - start)
-    return np.where(missing.all(axis=1, keepdims=True), np.float32(0), line)
 
 
 @dataclass(frozen=True)
@@ -137,8 +113,7 @@ def degradation_curves(
     predict: Predict,
     signals: np.ndarray,
     attribution: np.ndarray,
-    window: int,
-    fill: str,
+    removal: Removal,
     *,
     steps: int = STEPS,
     batch_size: int = 256,
@@ -154,9 +129,7 @@ def degradation_curves(
     attribution : ndarray, shape (records, samples, 12 or 1)
         Of that label. With one column whole windows are taken away, with twelve one cell (a window
         in one lead) after another.
-    window : int
-        Samples.
-    fill : {"zero", "inpaint"}
+    removal : Removal
     steps : int
         Removals, the last of which leaves nothing.
     batch_size : int
@@ -168,12 +141,12 @@ def degradation_curves(
     """
     if steps < 1:
         raise ParameterError("steps", str(steps), "1 or more")
-    ranks = _ranks(window_sums(attribution, window))
+    ranks = _ranks(window_sums(attribution, removal.window))
     places = int(np.prod(ranks.shape[1:]))
     counts = np.rint(np.linspace(0, places, steps + 1)).astype(int)
     at_once = max(1, batch_size // (2 * steps))
     parts = [
-        _ask(predict, signals[i : i + at_once], ranks[i : i + at_once], counts, window, fill)
+        _ask(predict, signals[i : i + at_once], ranks[i : i + at_once], counts, removal)
         for i in range(0, len(signals), at_once)
     ]
     answers = np.concatenate(parts)
@@ -194,7 +167,7 @@ def _ranks(sums: np.ndarray) -> np.ndarray:
     return ranks.reshape(sums.shape)
 
 
-def _ask(predict, signals, ranks, counts, window, fill) -> np.ndarray:
+def _ask(predict, signals, ranks, counts, removal: Removal) -> np.ndarray:
     """Return probabilities (records, 2 orders, counts): most relevant first, least relevant first.
 
     The whole and the empty record are the same in both orders and asked about once.
@@ -205,12 +178,7 @@ def _ask(predict, signals, ranks, counts, window, fill) -> np.ndarray:
     least = [ranks >= places - count for count in between]
     gone = np.stack([np.zeros_like(ranks, bool), *most, *least, np.ones_like(ranks, bool)], axis=1)
     variants = gone.shape[1]
-    varied = remove(
-        np.repeat(signals, variants, axis=0),
-        gone.reshape(-1, *gone.shape[2:]),
-        window,
-        fill,
-    )
+    varied = removal(np.repeat(signals, variants, axis=0), gone.reshape(-1, *gone.shape[2:]))
     answers = np.asarray(predict(varied), np.float64).reshape(records, variants)
     whole, empty, n = answers[:, :1], answers[:, -1:], len(between)
     most_first = np.hstack([whole, answers[:, 1 : 1 + n], empty])
@@ -219,24 +187,22 @@ def _ask(predict, signals, ranks, counts, window, fill) -> np.ndarray:
 
 
 def draw_removals(records: int, removals: int, windows: int, seed: int) -> np.ndarray:
-    """Draw windows to take away: of each removal from one to half of them.
+    """Draw windows to take away, a quarter of them in each removal.
 
     Returns
     -------
     ndarray of bool, shape (records, removals, windows)
     """
     rng = np.random.default_rng(seed)
-    most = max(1, int(REMOVED_AT_MOST * windows))
-    counts = rng.integers(1, most + 1, (records, removals, 1))
-    return rng.random((records, removals, windows)).argsort(axis=2) < counts
+    size = max(1, round(REMOVED * windows))
+    return rng.random((records, removals, windows)).argsort(axis=2) < size
 
 
 def drops_of(
     predict: Predict,
     signals: np.ndarray,
     gone: np.ndarray,
-    window: int,
-    fill: str,
+    removal: Removal,
     *,
     batch_size: int = 256,
 ) -> np.ndarray:
@@ -248,6 +214,7 @@ def drops_of(
         Of one label's logit, for signals (n, samples, 12) in mV.
     signals : ndarray, shape (records, samples, 12)
     gone : ndarray of bool, shape (records, removals, windows)
+    removal : Removal
 
     Returns
     -------
@@ -260,7 +227,7 @@ def drops_of(
         some = slice(first, min(first + at_once, records))
         part = signals[some]
         flat = gone[some].reshape(-1, gone.shape[2], 1)
-        varied = remove(np.repeat(part, removals, axis=0), flat, window, fill)
+        varied = removal(np.repeat(part, removals, axis=0), flat)
         answer = np.asarray(predict(varied), float).reshape(len(part), removals)
         drops[some] = np.asarray(predict(part), float)[:, None] - answer
     return drops
@@ -270,5 +237,3 @@ def shares_of(attribution: np.ndarray, gone: np.ndarray, window: int) -> np.ndar
     """Return a map's sum over each removal, float64 (records, removals), all leads together."""
     sums = window_sums(attribution, window).sum(axis=2)
     return np.einsum("nrw,nw->nr", gone, sums)
-
-
