@@ -228,6 +228,7 @@ def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         In [−1, 1]; 0 where a map is constant.
     """
     a, b = (np.reshape(m, (len(m), -1)).astype(np.float64) for m in (first, second))
+    a, b = (m - m[:, :1] for m in (a, b))  # so that a constant map is exactly nought
     a, b = (m - m.mean(axis=1, keepdims=True) for m in (a, b))
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     product = (a * b).sum(axis=1)
