@@ -16,7 +16,7 @@ LAYERS = (
     ("record",),
     ("formats", "quality"),
     ("vocabulary",),
-    ("labels", "inference", "conditioning"),
+    ("labels", "inference", "conditioning", "model_params"),
     ("params", "store", "datasets"),
     ("splits", "manifests", "models", "plots"),
     ("evaluation", "explain"),

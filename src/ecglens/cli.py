@@ -212,20 +212,22 @@ def _check_labels(labels: list[str], predictor) -> None:
 
 
 def table(prediction) -> str:
-    """Return a prediction as text: for each label attribution + bias = logit."""
+    """Return a prediction as text: each label's attribution + bias = logit, or the logit alone."""
     card = prediction.card
     record = prediction.record
+    sums = f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}" if card.additive else f"{'logit':>8}"
     lines = [
         f"{record.name}: {card.model}, {card.task}, trained on {card.dataset}",
-        f"{'label':<10}{'probability':>12}{'threshold':>11}  {'':<4}"
-        f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}",
+        f"{'label':<10}{'probability':>12}{'threshold':>11}  {'':<4}{sums}",
     ]
     for k, label in enumerate(card.labels):
-        total = prediction.attribution[..., k].sum(dtype=float)
+        sums = f"{prediction.logit[k]:>8.3f}"
+        if card.additive:
+            total = prediction.attribution[..., k].sum(dtype=float)
+            sums = f"{total:>12.3f} {prediction.bias[k]:>8.3f} {sums}"
         lines.append(
             f"{label:<10}{prediction.probability[k]:>12.3f}{card.thresholds[k]:>11.3f}  "
-            f"{'yes' if prediction.positive[k] else 'no':<4}"
-            f"{total:>12.3f} {prediction.bias[k]:>8.3f} {prediction.logit[k]:>8.3f}"
+            f"{'yes' if prediction.positive[k] else 'no':<4}{sums}"
         )
     return "\n".join([*lines, *(f"warning: {w}" for w in prediction.warnings)])
 
@@ -244,10 +246,10 @@ def _plot(prediction, folder: Path, labels: list[str] | None) -> None:
         figure = draw_explained(
             prediction.record,
             label,
-            prediction.attribution[..., k],
+            prediction.attribution[..., k] if card.additive else None,
             probability=float(prediction.probability[k]),
             threshold=card.thresholds[k],
-            bias=float(prediction.bias[k]),
+            bias=float(prediction.bias[k]) if card.additive else None,
             logit=float(prediction.logit[k]),
         )
         path = folder / f"{prediction.record.name}_{label.replace('/', '-')}.png"

@@ -9,13 +9,17 @@ from hypothesis.extra.numpy import arrays
 from ecglens.errors import ParameterError
 from ecglens.explain import faithfulness as f
 from ecglens.explain import faithfulness_removal as r
-from ecglens.explain.removal import remove
+from ecglens.explain.removal import Remover
 
 RATE, WINDOW = 25, 4  # 160 ms
 
 
 def zero(rate=RATE):
     return r.Removal.at(rate, "zero")
+
+
+def remove(signals, mask, fill, rate):
+    return Remover(signals, fill, rate).without(mask)
 
 
 def linear(weights):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecglens.errors import ParameterError
-from ecglens.explain.removal import remove
+from ecglens.explain.removal import Remover
 
 WINDOW_SECONDS = 0.16
 STEPS = 10  # removals between the whole record and the empty one
@@ -39,7 +39,7 @@ class Removal:
     window : int
         Samples.
     fill : str
-        What comes in their place; see :func:`ecglens.explain.removal.remove`.
+        What comes in their place; see :class:`ecglens.explain.removal.Remover`.
     sampling_frequency : float
         Hz.
     """
@@ -57,7 +57,7 @@ class Removal:
     def __call__(self, signals: np.ndarray, gone: np.ndarray) -> np.ndarray:
         """Return signals (n, samples, 12) without the windows ``gone`` (n, windows, 12 or 1)."""
         mask = np.repeat(gone, self.window, axis=1)[:, : signals.shape[1]]
-        return remove(signals, mask, self.fill, self.sampling_frequency)
+        return Remover(signals, self.fill, self.sampling_frequency).without(mask)
 
 
 def window_sums(attribution: np.ndarray, window: int) -> np.ndarray:

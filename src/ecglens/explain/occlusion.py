@@ -5,7 +5,7 @@ import numpy as np
 from ecglens.errors import ParameterError
 from ecglens.explain.evaluator import Evaluator
 from ecglens.explain.method import Attribution, check_choice
-from ecglens.explain.removal import FILLS, remove
+from ecglens.explain.removal import Remover
 from ecglens.record import LEADS
 
 PARTS = ("lead", "window", "lead_window", "wave")
@@ -42,15 +42,15 @@ def occlusion(
     names.
     """
     check_choice("by", by, PARTS)
-    check_choice("fill", fill, FILLS)
     rate = evaluator.model.sampling_frequency
     names, masks = parts_of(signals, rate, by, window, stride)
 
-    def without(records, number):
-        return remove(records, masks(number), fill, rate)
+    remover = Remover(signals, fill, rate)
 
     whole = evaluator.value(signals)[:, None]
-    loss = whole - evaluator.value_of_variants(signals, len(names), without)
+    loss = whole - evaluator.value_of_variants(
+        signals, len(names), lambda _, number: remover.without(masks(number))
+    )
     columns = 1 if by == "window" else len(LEADS)
     total = np.zeros((*signals.shape[:2], columns, loss.shape[-1]))
     cover = np.zeros((*signals.shape[:2], columns, 1))
