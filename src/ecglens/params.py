@@ -129,8 +129,8 @@ class BenchmarkParams:
         Of :data:`ecglens.explain.METHODS`; all that fit the model where empty.
     """
 
-    records: int = _at_least(10)
-    dear: int = _at_least(2)
+    records: int = at_least(10)
+    dear: int = at_least(2)
     methods: list
 
 
