@@ -17,7 +17,7 @@ def main() -> None:
     params, task, name = load_params(), get_task(sys.argv[1]), sys.argv[2]
     options, folder = params.benchmark, faithfulness_folder(task.name, name)
     ludb = Path(params.ludb.folder) if params.ludb.folder else None
-    question = Question(options.records, options.dear, options.methods, ludb)
+    question = Question(options.records, options.dear, options.methods, ludb, params)
     summary = judge(
         task, name, question, folder, sampling_frequency=params.prepare.sampling_frequency
     )

@@ -45,9 +45,9 @@ def _run(options: argparse.Namespace) -> int:
             raise ParameterError(f"--{name}", found, f"at least {lowest}")
     task, params = get_task(options.task), load_params()
     folder = faithfulness_folder(task.name, options.model)
+    question = Question(options.records, options.dear, options.method, options.ludb, params)
     summary = judge(
-        task, options.model,
-        Question(options.records, options.dear, options.method, options.ludb), folder,
+        task, options.model, question, folder,
         sampling_frequency=params.prepare.sampling_frequency, restart=options.restart,
     )  # fmt: skip
     print(markdown(summary))

@@ -10,17 +10,26 @@ import numpy as np
 import pandas as pd
 
 from ecglens.errors import ParameterError
-from ecglens.explain.benchmark import Benchmark, Settings
-from ecglens.explain.faithfulness_cases import CaseSet, kept, ludb_cases, simulated_cases
+from ecglens.explain.benchmark import Benchmark, Settings, spread_out
+from ecglens.explain.faithfulness_cases import (
+    CaseSet,
+    kept,
+    ludb_cases,
+    simulated_cases,
+    split_cases,
+)
+from ecglens.explain.faithfulness_evidence import expected_labels
 from ecglens.explain.faithfulness_summary import MEAN, MEASURES, markdown, summarise
 from ecglens.explain.named_model import NamedModel
 from ecglens.files import whole_folder
 from ecglens.labels import Task
 from ecglens.models import load_model
-from ecglens.params import evaluation_folder, trained_folder
+from ecglens.params import Params, evaluation_folder, trained_folder
 from ecglens.plots.faithfulness import draw_faithfulness
 from ecglens.plots.heat import save_figure
+from ecglens.store import open_store
 
+RECORDED = 200  # records of a validation split; each is delineated anew
 THRESHOLD = 0.5  # where no evaluation has chosen one
 DRAWN = (
     "localisation_time", "localisation_lead", "pointing_game_time", "degradation_time_zero",
@@ -50,12 +59,15 @@ class Question:
         All that fit the model where empty.
     ludb : Path or None
         LUDB as published, to judge on it as well.
+    recorded : Params or None
+        Whose data set's validation split is judged as well, where it is a recorded one.
     """
 
     records: int
     dear: int
     methods: Sequence[str] = ()
     ludb: Path | None = None
+    recorded: Params | None = None
 
 
 def named_model(task: Task, name: str, sampling_frequency: int) -> NamedModel:
@@ -76,6 +88,8 @@ def case_sets(model: NamedModel, question: Question, thresholds: dict[str, float
     sets = [simulated_cases(model.labels, question.records, **shape)]
     if question.ludb is not None:
         sets.append(ludb_cases(question.ludb, model.labels, **shape))
+    if question.recorded is not None and question.recorded.dataset not in ("simulated", "ludb"):
+        sets.append(_recorded(model, question.recorded))
     found = []
     for case_set in sets:
         starts = range(0, len(case_set.signals), 256)
@@ -87,6 +101,22 @@ def case_sets(model: NamedModel, question: Question, thresholds: dict[str, float
         }
         found.append(kept(case_set, positive))
     return found
+
+
+def _recorded(model: NamedModel, params: Params) -> CaseSet:
+    """Return records of the validation split that carry a label of which something is expected."""
+    store = open_store(params.signals)
+    table = pd.read_parquet(params.manifest, columns=["record_id", "split", "labels"])
+    table = table.set_index("record_id").loc[store.record_ids]
+    useful = [label for label in model.labels if label in expected_labels()]
+    wanted = np.array([
+        split == "validation" and not set(useful).isdisjoint(labels)
+        for split, labels in zip(table.split, table.labels, strict=True)
+    ])  # fmt: skip
+    rows = np.flatnonzero(wanted)
+    rows = rows[spread_out(len(rows), RECORDED)]
+    carried = table.labels.iloc[rows].tolist()
+    return split_cases(params.dataset, store, rows, carried, model.labels)
 
 
 def judge(

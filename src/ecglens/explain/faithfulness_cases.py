@@ -24,7 +24,8 @@ from ecglens.explain.faithfulness_evidence import (
 )
 from ecglens.formats import read
 from ecglens.labels import codes_of, label_records, labels_of
-from ecglens.record import from_microvolts
+from ecglens.record import LEADS, from_microvolts
+from ecglens.store import Store
 
 NO_CRITERIA = "expectations.yaml lists no criteria"
 SEED = 20_000  # of the simulated records, apart from those that models are trained on
@@ -127,7 +128,10 @@ def _breadth(codes: dict[str, frozenset[str]]) -> str:
 
 def _table(evidence: list) -> pd.DataFrame:
     """Return evidence as :func:`ecglens.datasets.simulated.evidence_mask` takes it."""
-    rows = [(e.scp_code, e.start_s, e.end_s, " ".join(e.leads)) for e in evidence]
+    # To the millisecond, as evidence.csv has it.
+    rows = [
+        (e.scp_code, round(e.start_s, 3), round(e.end_s, 3), " ".join(e.leads)) for e in evidence
+    ]
     columns = ["scp_code", "start_s", "end_s", "leads"]
     return pd.DataFrame(rows, columns=columns).astype({"start_s": float, "end_s": float})
 
@@ -161,6 +165,55 @@ def ludb_cases(
     return expected_cases(
         "ludb", signals, ids, carried, waves, labels, sampling_frequency=sampling_frequency
     )
+
+
+def split_cases(
+    name: str,
+    store: Store,
+    rows: np.ndarray,
+    carried: Sequence[Sequence[str]],
+    labels: Sequence[str],
+) -> CaseSet:
+    """Return prepared records with the evidence that criteria expect on waves found by neurokit2.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    store : Store
+    rows : ndarray of int, shape (n,)
+        Places in the store: never of the test split.
+    carried : sequence of sequence of str
+        All labels of each of these records.
+    labels : sequence of str
+        Of the model.
+    """
+    from ecglens.explain.waves import delineate
+
+    signals, rate = store.millivolts(rows), store.sampling_frequency
+
+    def waves(index: int) -> pd.DataFrame:
+        return waves_table(delineate(signals[index], rate))
+
+    return expected_cases(
+        name, signals, store.record_ids[rows], carried, waves, labels, sampling_frequency=rate
+    )
+
+
+def waves_table(found) -> pd.DataFrame:
+    """Return a delineation as rows, the same waves in every lead.
+
+    Parameters
+    ----------
+    found : ecglens.explain.waves.Delineation
+    """
+    rows = [
+        {"wave": wave, "onset": onset, "peak": peak, "offset": offset}
+        for wave, bounds in zip(("P", "QRS", "T"), found.bounds, strict=True)
+        for onset, peak, offset in bounds.T
+    ]
+    table = pd.DataFrame(rows, columns=["wave", "onset", "peak", "offset"])
+    return table.merge(pd.DataFrame({"lead": LEADS}), how="cross")
 
 
 def expected_cases(

@@ -96,7 +96,8 @@ def summarise(
         drawn = _draws(table.to_numpy(float), resamples, seed)
         edges = [(1 - level) / 2, (1 + level) / 2]
         with_mean = np.column_stack([drawn, np.nanmean(drawn, axis=1)])
-        low, high = np.nanquantile(with_mean, edges, axis=0)
+        # No value between two of the draws: one of them may be infinite.
+        low, high = np.nanquantile(with_mean, edges, axis=0, method="nearest")
         means = table.mean().to_numpy()
         shown = [*means, means.mean()]
         counts = [*table.count(), len(table)]
