@@ -53,6 +53,14 @@ class Settings:
     seed: int = 1
 
 
+def check_methods(names: Sequence[str]) -> None:
+    """Refuse a method that the table does not have, naming the nearest."""
+    for name in names:
+        if name not in METHODS:
+            mend = did_you_mean(name, METHODS)
+            raise ParameterError("methods", f"no method {name!r}", "one of the table", mend)
+
+
 class Benchmark:
     """Judges methods on one model.
 
@@ -78,10 +86,7 @@ class Benchmark:
         ParameterError
             If a method is not known, or does not fit.
         """
-        for name in wanted:
-            if name not in METHODS:
-                mend = did_you_mean(name, METHODS)
-                raise ParameterError("methods", f"no method {name!r}", "one of the table", mend)
+        check_methods(wanted)
         fitting = [n for n, m in METHODS.items() if m.needs in self._offers]
         for name in wanted:
             if name not in fitting:

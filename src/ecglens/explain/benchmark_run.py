@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ecglens.errors import ParameterError
-from ecglens.explain.benchmark import Benchmark, Settings, spread_out
+from ecglens.explain.benchmark import Benchmark, Settings, check_methods, spread_out
 from ecglens.explain.faithfulness_cases import (
     CaseSet,
     kept,
@@ -150,6 +150,7 @@ def judge(
     DataFrame
         As :func:`ecglens.explain.faithfulness_summary.summarise` returns it.
     """
+    check_methods(question.methods)  # before anything that takes long
     model = named_model(task, name, sampling_frequency)
     thresholds = thresholds_of(task, name)
     sets = case_sets(model, question, thresholds)
