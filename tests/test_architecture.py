@@ -22,7 +22,7 @@ LAYERS = (
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),
-    ("commands",),
+    ("commands", "benchmark_command"),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

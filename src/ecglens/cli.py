@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from ecglens import __version__
+from ecglens import __version__, benchmark_command
 from ecglens.commands.explain import add_parser as add_explain
 from ecglens.errors import ECGLensError, ModelError
 
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(run=_explain)
 
     _add_fetch(commands)
+    benchmark_command.add(commands)
 
     serve = commands.add_parser(
         "serve", help="serve the champion of a task with 'mlflow models serve' on 127.0.0.1"

@@ -136,6 +136,25 @@ class ExplainParams:
 
 
 @dataclass(frozen=True)
+class BenchmarkParams:
+    """The benchmark of explanations.
+
+    Parameters
+    ----------
+    records : int
+        Simulated ones.
+    dear : int
+        Records a label for measures that ask for a map again and again.
+    methods : list
+        Of :data:`ecglens.explain.METHODS`; all that fit the model where empty.
+    """
+
+    records: int = at_least(10)
+    dear: int = at_least(2)
+    methods: list
+
+
+@dataclass(frozen=True)
 class PromoteParams:
     """The gate."""
 
@@ -161,6 +180,7 @@ class Params:
     train: TrainParams
     evaluate: EvaluateParams
     explain: ExplainParams
+    benchmark: BenchmarkParams
     promote: PromoteParams
 
     @property
@@ -327,6 +347,11 @@ def evaluation_folder(task: str, model: str) -> Path:
 def explanation_folder(task: str, model: str) -> Path:
     """Cases under their heat, maps, and what each label comes from."""
     return Path("reports") / task / model / "explanations"
+
+
+def faithfulness_folder(task: str, model: str) -> Path:
+    """What the benchmark of explanations found."""
+    return Path("reports") / task / model / "faithfulness"
 
 
 def promotion_file(task: str, model: str) -> Path:

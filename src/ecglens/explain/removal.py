@@ -33,7 +33,7 @@ class Remover:
             self._pattern = np.stack([mean_beat_record(signal, rate) for signal in self.signals])
 
     def without(self, mask: np.ndarray) -> np.ndarray:
-        """Return the records without the samples of a mask, bool (records, samples, 12)."""
+        """Return the records without a mask's samples, bool (records, samples, 12 or 1 for all)."""
         if self.fill == "zero":
             return np.where(mask, np.float32(0), self.signals)
         if self.fill == "mean":
@@ -43,12 +43,17 @@ class Remover:
 
 
 def _bridged(signals: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    result = signals.copy()
-    places = np.arange(signals.shape[1])
-    for record, lead in np.argwhere(mask.any(axis=1)):
-        gone = mask[record, :, lead]
-        kept = ~gone
-        column = result[record, :, lead]
-        # Beyond the ends the nearest sample holds; of a lead that is gone whole nothing is left.
-        column[gone] = np.interp(places[gone], places[kept], column[kept]) if kept.any() else 0.0
-    return result
+    """Return straight lines over what a mask (records, samples, 12 or 1) names."""
+    samples = signals.shape[1]
+    place = np.arange(samples, dtype=np.int32)[None, :, None]
+    before = np.maximum.accumulate(np.where(mask, np.int32(-1), place), axis=1)
+    after = np.where(mask, np.int32(samples), place)
+    after = np.minimum.accumulate(after[:, ::-1], axis=1)[:, ::-1]
+    # Beyond the ends the nearest sample holds; of a lead that is gone whole nothing is left.
+    left = np.where(before < 0, np.minimum(after, samples - 1), before)
+    right = np.where(after >= samples, np.maximum(before, 0), after)
+    weight = (place - left) / np.maximum(right - left, 1).astype(np.float32)
+    start = np.take_along_axis(signals, left, axis=1)
+    line = start + weight * (np.take_along_axis(signals, right, axis=1) - start)
+    line[np.broadcast_to(mask.all(axis=1, keepdims=True), line.shape)] = 0
+    return np.where(mask, line, signals)
