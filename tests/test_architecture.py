@@ -25,6 +25,7 @@ LAYERS = (
     ("tracking",),
     ("training", "export", "registry", "serve"),
     ("import_xplaim",),
+    ("commands", "benchmark_command"),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from ecglens import __version__
+from ecglens import __version__, benchmark_command
+from ecglens.commands.explain import add_parser as add_explain
 from ecglens.errors import ECGLensError, ModelError, ParameterError
 
 CHAMPIONS = Path("mlruns/champions")
@@ -81,8 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(info)
     info.set_defaults(run=_info)
 
+    explain = add_explain(commands)
+    _add_model(explain)
+    _add_what_a_file_leaves_out(explain)
+    explain.set_defaults(run=_explain)
+
     _add_fetch(commands)
     _add_import(commands)
+    benchmark_command.add(commands)
 
     serve = commands.add_parser(
         "serve", help="serve the champion of a task with 'mlflow models serve' on 127.0.0.1"
@@ -304,6 +311,20 @@ def _copy_store(options: argparse.Namespace) -> int:
     copy_store(options.source, options.target)
     print(f"{options.target}: a copy of {options.source}")
     return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from ecglens.commands.explain import list_methods, run
+    from ecglens.inference import Predictor
+
+    if options.methods:
+        print(list_methods())
+        return 0
+    if not options.records:
+        raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    predictor = Predictor(find_model(options.model))
+    _check_labels(options.label or [], predictor)
+    return run(options, predictor)
 
 
 def find_model(name: str | None) -> Path:

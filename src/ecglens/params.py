@@ -124,6 +124,45 @@ class EvaluateParams:
 
 
 @dataclass(frozen=True)
+class ExplainParams:
+    """What the stage explain draws and keeps.
+
+    Parameters
+    ----------
+    methods : list of str
+        Of :data:`ecglens.explain.METHODS`; one that a model cannot be explained by is left out. The
+        figures are by the first that is left.
+    cases : int
+        Drawn of each label and kind: found rightly, missed, given falsely.
+    records : int
+        Found rightly, whose maps are averaged for each label, by beat, wave and lead.
+    """
+
+    methods: list
+    cases: int = at_least(0)
+    records: int = at_least(1)
+
+
+@dataclass(frozen=True)
+class BenchmarkParams:
+    """The benchmark of explanations.
+
+    Parameters
+    ----------
+    records : int
+        Simulated ones.
+    dear : int
+        Records a label for measures that ask for a map again and again.
+    methods : list
+        Of :data:`ecglens.explain.METHODS`; all that fit the model where empty.
+    """
+
+    records: int = at_least(10)
+    dear: int = at_least(2)
+    methods: list
+
+
+@dataclass(frozen=True)
 class PromoteParams:
     """The gate."""
 
@@ -148,6 +187,8 @@ class Params:
     model: ModelParams
     train: TrainParams
     evaluate: EvaluateParams
+    explain: ExplainParams
+    benchmark: BenchmarkParams
     promote: PromoteParams
 
     @property
@@ -330,6 +371,16 @@ def parity_file(task: str, model: str) -> Path:
 def evaluation_folder(task: str, model: str) -> Path:
     """Metrics, thresholds, curves and pictures."""
     return Path("reports") / task / model / "evaluation"
+
+
+def explanation_folder(task: str, model: str) -> Path:
+    """Cases under their heat, maps, and what each label comes from."""
+    return Path("reports") / task / model / "explanations"
+
+
+def faithfulness_folder(task: str, model: str) -> Path:
+    """What the benchmark of explanations found."""
+    return Path("reports") / task / model / "faithfulness"
 
 
 def promotion_file(task: str, model: str) -> Path:

@@ -14,7 +14,7 @@ from ecglens.record import LEADS
 
 pytestmark = pytest.mark.slow
 
-EACH = ("train", "evaluate", "export", "promote")
+EACH = ("train", "evaluate", "explain", "benchmark", "export", "promote")
 LABELS = ["NORM", "AFIB", "STACH", "SBRAD", "CLBBB", "CRBBB", "PACE"]
 OUTPUTS = [
     "data/raw/simulated/ptbxl_database.csv",

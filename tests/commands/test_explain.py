@@ -1,0 +1,102 @@
+"""``ecglens explain``: the same numbers as the library, as text, JSON, CSV and NPZ."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecglens.cli import main
+from ecglens.explain import explain
+from ecglens.formats import wfdb
+from ecglens.inference import Predictor
+
+
+@pytest.fixture(scope="module")
+def record(simulated_set):
+    return sorted(simulated_set.glob("records100/*/*.hea"))[0]
+
+
+def run(capsys, *arguments):
+    code = main(["explain", *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_json_has_the_numbers_of_the_library(capsys, exported, record):
+    code, out, _ = run(
+        capsys, record, "--model", exported.file, "--method", "occlusion", "--set", "by=lead",
+        "--label", "CLBBB", "--without", "V1", "--fill", "zero", "--flip", "--json", "--no-waves",
+    )  # fmt: skip
+    answer = json.loads(out)
+    signal = wfdb.read(record).signal[None]
+    found = explain(Predictor(exported.file), signal, "CLBBB", "occlusion", by="lead")
+    row = answer["labels"]["CLBBB"]
+    assert code == 0
+    assert row["attribution_sum"] == pytest.approx(float(found.attribution.sum()), abs=1e-4)
+    assert answer["cost"]["forward_passes"] == 13
+    assert answer["options"]["by"] == "lead"
+    removed = signal.copy()
+    removed[..., 6] = 0
+    after = Predictor(exported.file).run(removed)["probability"][0, 2]
+    assert answer["without"]["probability"]["CLBBB"] == pytest.approx(float(after), abs=1e-5)
+    assert set(row["flip"]) == {"turned", "without", "after"}
+
+
+def test_text_files_and_a_sentence_by_wave(capsys, exported, record, tmp_path):
+    code, out, _ = run(
+        capsys, record, "--model", exported.file, "--label", "NORM",
+        "--csv", tmp_path / "waves.csv", "--npz", tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    assert "NORM: probability" in out
+    assert "speaks for NORM" in out
+    exact = Predictor(exported.file).run(wfdb.read(record).signal[None])["attribution"][0, ..., 0]
+    (saved,) = tmp_path.glob("*_additive.npz")
+    np.testing.assert_allclose(np.load(saved)["attribution"][0, ..., 0], exact, atol=1e-6)
+    total = pd.read_csv(tmp_path / "waves.csv").attribution.sum()
+    assert total == pytest.approx(float(exact.sum()), abs=1e-3)
+
+
+def test_gradients_need_the_trained_model_and_take_only_the_right_one(
+    capsys, exported, record, tmp_path
+):
+    trained = tmp_path / "model.keras"
+    arguments = (record, "--model", exported.file, "--method", "gradcam", "--label", "NORM")
+    code, _, err = run(capsys, *arguments, "--keras", trained, "--no-waves")
+    assert code == 1
+    assert "model.keras: found no such file" in err
+    exported.model.save(trained)
+    assert run(capsys, *arguments, "--keras", trained, "--no-waves")[0] == 0
+    head = exported.model.get_layer("head")
+    bias = head.bias.numpy()
+    head.bias.assign(bias + 1)
+    exported.model.save(trained)
+    head.bias.assign(bias)
+    code, _, err = run(capsys, *arguments, "--keras", trained, "--no-waves")
+    assert code == 1
+    assert "as the exported file gives" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--method", "gradcm"], 'Did you mean "gradcam"'),
+        (["--label", "LBBB"], 'Did you mean "CLBBB"'),
+        (["--set", "by"], "NAME=VALUE"),
+        (["--without", "V7"], "leads, waves and an interval"),
+        (["--method", "occlusion", "--set", "by=beat"], "lead_window"),
+    ],
+)
+def test_what_is_not_known_is_refused_in_a_line(capsys, exported, record, arguments, words):
+    code, _, err = run(capsys, record, "--model", exported.file, "--no-waves", *arguments)
+    assert code == 1
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_the_methods_can_be_listed_without_a_model(capsys):
+    code, out, _ = run(capsys, "--methods")
+    assert code == 0
+    assert "integrated_gradients" in out
+    assert "needs additive model" in out
