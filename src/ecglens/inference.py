@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from ecglens import formats
-from ecglens.errors import ModelError, ParameterError, RecordError
+from ecglens.errors import LabelError, ModelError, ParameterError, RecordError, did_you_mean
 from ecglens.quality import Flag, Policy, apply_policy, assess
 from ecglens.record import LEADS, Record
 
@@ -96,6 +96,19 @@ class ModelCard:
     def to_json(self) -> str:
         """Return the card as one JSON object."""
         return json.dumps(self.__dict__)
+
+    def column(self, label: str) -> int:
+        """Return a label's place among the outputs.
+
+        Raises
+        ------
+        LabelError
+            If the model has no such label.
+        """
+        if label not in self.labels:
+            mend = did_you_mean(label, self.labels)
+            raise LabelError(self.model, f"no label {label!r}", "one of its labels", mend)
+        return self.labels.index(label)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ecglens.errors import DatasetError, ParameterError, did_you_mean
 from ecglens.labels import SPLITS, Task, carries, label_matrix, require_both_classes
 from ecglens.store import Store
 
-_NEEDED, _OPTIONAL = ("record_id", "split", "labels"), ("undecided", "draws")
+_NEEDED, _OPTIONAL = ("record_id", "split", "labels"), ("undecided", "draws", "patient_id")
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,15 @@ class Split:
         Their places in the store.
     record_ids : ndarray of int64, shape (records,)
     truth : ndarray of float32, shape (records, labels)
+    patients : ndarray, shape (records,), optional
+        Whose record it is, where the manifest says so.
     """
 
     name: str
     rows: np.ndarray
     record_ids: np.ndarray
     truth: np.ndarray
+    patients: np.ndarray | None = None
 
 
 def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
@@ -65,7 +68,8 @@ def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
     truth, takes_part = label_matrix(table.labels.tolist(), task, undecided)
     rows = np.flatnonzero(takes_part & (table.used & (table.split == split)).to_numpy())
     require_both_classes(truth[rows], task, split)
-    return Split(split, rows, store.record_ids[rows], truth[rows])
+    patients = table.patient_id.to_numpy()[rows] if "patient_id" in table else None
+    return Split(split, rows, store.record_ids[rows], truth[rows], patients)
 
 
 def _read(manifest: Path) -> pd.DataFrame:
