@@ -13,7 +13,7 @@ from ecglens.errors import ParameterError
 from ecglens.files import whole_file
 from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import METADATA
-from ecglens.quality import assess
+from ecglens.quality import UNUSABLE, assess
 from ecglens.record import Record
 
 ROWS = 30  # cases on a page of the list
@@ -60,10 +60,11 @@ class Case:
         return "false alarm" if given else "rightly not given"
 
     def sentences(self) -> tuple[str, ...]:
-        """Return what is wrong with the record, a sentence a flag."""
+        """Return what is wrong with the record, a sentence a flag, what makes it unusable first."""
         if self.flags is not None:
             return self.flags
-        return tuple(flag.sentence for flag in assess(self.record))
+        flags = sorted(assess(self.record), key=lambda flag: flag.kind not in UNUSABLE)
+        return tuple(flag.sentence for flag in flags)
 
 
 def write_cases(
