@@ -26,7 +26,10 @@ def main() -> None:
     )
     make_reproducible(params.train.seed)
     options = asdict(getattr(params.model, name))
-    model = build_model(name, samples=store.samples, labels=len(task.labels), **options)
+    model = build_model(
+        name, samples=store.samples, labels=len(task.labels),
+        sampling_frequency=store.sampling_frequency, **options,
+    )  # fmt: skip
     with (
         start_run(params, task.name, name, store.sha256) as run,
         whole_folder(trained_folder(task.name, name)) as folder,

@@ -16,12 +16,13 @@ LAYERS = (
     ("record",),
     ("formats", "quality"),
     ("vocabulary",),
-    ("labels", "inference", "conditioning"),
+    ("labels", "inference", "conditioning", "model_params"),
     ("params", "store", "datasets"),
     ("splits", "manifests", "models", "plots"),
     ("evaluation", "explain"),
     ("tracking",),
     ("training", "export", "registry", "serve"),
+    ("commands",),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

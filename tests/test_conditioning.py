@@ -13,6 +13,7 @@ from ecglens.conditioning import (
     condition,
     polynomial_basis,
 )
+from ecglens.errors import ParameterError
 
 RNG_SEED = 7
 SAMPLES = 500
@@ -142,8 +143,8 @@ def test_no_conditioning_leaves_millivolts_as_they_are():
 
 
 def test_an_unknown_scaling_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"'zscore'.*none, lead, record"):
-        condition(keras.Input((100, 12)), detrend_degree=0, scaling="zscore")
+    with pytest.raises(ParameterError, match=r"'z-score'.*Did you mean \"zscore\""):
+        condition(keras.Input((100, 12)), scaling="z-score")
 
 
 @pytest.mark.parametrize("layer", [MissingToZero(), Detrend(4), MedianMaxAbsScale("record")])

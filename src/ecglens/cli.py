@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from ecglens import __version__
-from ecglens.errors import ECGLensError, ModelError, ParameterError
+from ecglens.commands.explain import add_parser as add_explain
+from ecglens.commands.plot import add_parser as add_plot
+from ecglens.commands.plot import add_picture
+from ecglens.errors import ECGLensError, ModelError
 
 CHAMPIONS = Path("mlruns/champions")
 
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plot", type=Path, metavar="FOLDER", help="write the tracing over its heat, a picture a "
         "label, as 'ecglens plot --heat' does",
     )  # fmt: skip
-    _add_picture(predict, "6x2")
+    add_picture(predict, layout="6x2")
     predict.add_argument(
         "--allow-defects", action="store_true",
         help="predict in spite of missing samples or flat leads, with a warning",
@@ -61,7 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(info)
     info.set_defaults(run=_info)
 
-    _add_plot(commands)
+    explain = add_explain(commands)
+    _add_model(explain)
+    _add_what_a_file_leaves_out(explain)
+    explain.set_defaults(run=_explain)
+
+    plot = add_plot(commands)
+    _add_what_a_file_leaves_out(plot)
+    plot.set_defaults(run=_plot)
+
     _add_fetch(commands)
 
     serve = commands.add_parser(
@@ -88,56 +99,6 @@ def _add_what_a_file_leaves_out(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--leads", metavar="NAMES", help="the columns of an NPY or NPZ file, such as I,II,III,..."
     )
-
-
-def _add_picture(parser: argparse.ArgumentParser, layout: str) -> None:
-    group = parser.add_argument_group("pictures")
-    group.add_argument(
-        "--label", action="append", metavar="LABEL",
-        help="the heat of this label only (may be repeated; default: the positive ones, or the "
-        "most probable)",
-    )  # fmt: skip
-    group.add_argument(
-        "--layout", default=layout, metavar="LAYOUT",
-        help="6x2, 12x1, 3x4 with a rhythm strip, or a lead's name for it alone (default: "
-        "%(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        "--format", default="png", choices=("png", "svg", "pdf"), help="default: %(default)s"
-    )
-    group.add_argument("--speed", type=float, metavar="MM_PER_S", help="default: 25, or what fits")
-    group.add_argument("--gain", type=float, metavar="MM_PER_MV", help="default: 10, or what fits")
-
-
-def _add_plot(commands) -> None:
-    plot = commands.add_parser(
-        "plot",
-        help="draw ECG files on ECG paper, with a model's heat if one is named",
-        description="Draw 12-lead ECGs of any format that 'ecglens predict' reads, to scale: "
-        "printed at 100 %%, a small box is 1 mm. What is wrong with a lead is written beside it. "
-        "Exit code 1 if any could not be drawn; the others are.",
-    )
-    plot.add_argument(
-        "records", nargs="+", metavar="RECORD", help="a file, or a WFDB record without .hea"
-    )
-    plot.add_argument(
-        "--heat", metavar="MODEL",
-        help="draw this model's attribution behind the tracing: an .onnx file, the name of a "
-        f"champion in {CHAMPIONS}, or 'champion' for the only one there",
-    )  # fmt: skip
-    plot.add_argument(
-        "--quick", action="store_true", help="twelve leads at a glance, without ECG paper"
-    )
-    plot.add_argument(
-        "--out", type=Path, default=Path(), metavar="FOLDER", help="where to (default: here)"
-    )
-    plot.add_argument(
-        "--allow-defects", action="store_true",
-        help="with --heat: in spite of missing samples or flat leads",
-    )  # fmt: skip
-    _add_picture(plot, "3x4")
-    _add_what_a_file_leaves_out(plot)
-    plot.set_defaults(run=_plot)
 
 
 def _add_fetch(commands) -> None:
@@ -190,15 +151,8 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read(record: str, options: argparse.Namespace):
-    """Return the record that a file holds, with what the user says of it."""
-    from ecglens import formats
-
-    leads = options.leads.split(",") if options.leads else None
-    return formats.read(record, sampling_frequency=options.rate, units=options.units, leads=leads)
-
-
 def _predict(options: argparse.Namespace) -> int:
+    from ecglens.commands.plot import read, write_heat
     from ecglens.inference import Predictor
 
     predictor = Predictor(find_model(options.model))
@@ -206,9 +160,8 @@ def _predict(options: argparse.Namespace) -> int:
     failures = 0
     for number, record in enumerate(options.records):
         try:
-            prediction = predictor.predict(
-                _read(record, options), allow_defects=options.allow_defects
-            )
+            ecg = read(record, options)
+            prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
         except ECGLensError as error:
             print(f"ecglens: {error}", file=sys.stderr)
             failures += 1
@@ -218,10 +171,25 @@ def _predict(options: argparse.Namespace) -> int:
         else:
             print(("\n" if number else "") + table(prediction))
         if options.plot:
-            _write_heat(prediction, options.plot, options)
+            write_heat(prediction, options.plot, options)
     if failures:
         print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from ecglens.commands.explain import list_methods, run
+    from ecglens.errors import ParameterError
+    from ecglens.inference import Predictor
+
+    if options.methods:
+        print(list_methods())
+        return 0
+    if not options.records:
+        raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    predictor = Predictor(find_model(options.model))
+    _check_labels(options.label or [], predictor)
+    return run(options, predictor)
 
 
 def find_model(name: str | None) -> Path:
@@ -264,75 +232,36 @@ def _check_labels(labels: list[str], predictor) -> None:
 
 
 def table(prediction) -> str:
-    """Return a prediction as text: for each label attribution + bias = logit."""
+    """Return a prediction as text: each label's attribution + bias = logit, or the logit alone."""
     card = prediction.card
     record = prediction.record
+    sums = f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}" if card.additive else f"{'logit':>8}"
     lines = [
         f"{record.name}: {card.model}, {card.task}, trained on {card.dataset}",
-        f"{'label':<10}{'probability':>12}{'threshold':>11}  {'':<4}"
-        f"{'attribution':>12} {'+ bias':>8} {'= logit':>8}",
+        f"{'label':<10}{'probability':>12}{'threshold':>11}  {'':<4}{sums}",
     ]
     for k, label in enumerate(card.labels):
-        total = prediction.attribution[..., k].sum(dtype=float)
+        sums = f"{prediction.logit[k]:>8.3f}"
+        if card.additive:
+            total = prediction.attribution[..., k].sum(dtype=float)
+            sums = f"{total:>12.3f} {prediction.bias[k]:>8.3f} {sums}"
         lines.append(
             f"{label:<10}{prediction.probability[k]:>12.3f}{card.thresholds[k]:>11.3f}  "
-            f"{'yes' if prediction.positive[k] else 'no':<4}"
-            f"{total:>12.3f} {prediction.bias[k]:>8.3f} {prediction.logit[k]:>8.3f}"
+            f"{'yes' if prediction.positive[k] else 'no':<4}{sums}"
         )
     return "\n".join([*lines, *(f"warning: {w}" for w in prediction.warnings)])
 
 
 def _plot(options: argparse.Namespace) -> int:
+    from ecglens.commands.plot import check, run
     from ecglens.inference import Predictor
-    from ecglens.plots.layout import find_layout
 
-    find_layout(options.layout)  # before anything is read
+    check(options)  # before anything is read
     predictor = None
     if options.heat:
         predictor = Predictor(find_model(None if options.heat == "champion" else options.heat))
         _check_labels(options.label or [], predictor)
-    elif options.label:
-        raise ParameterError("--label", options.label[0], "a model too", "Name one with --heat.")
-    failures = 0
-    for record in options.records:
-        try:
-            ecg = _read(record, options)
-            if predictor is None:
-                _write_tracing(ecg, options)
-            else:
-                prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
-                _write_heat(prediction, options.out, options)
-        except ECGLensError as error:
-            print(f"ecglens: {error}", file=sys.stderr)
-            failures += 1
-    if failures:
-        print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def _write_tracing(record, options: argparse.Namespace) -> None:
-    from ecglens.plots.explained import picture_path
-    from ecglens.plots.heat import save_figure
-    from ecglens.plots.paper import draw_paper
-    from ecglens.plots.quick import draw_quick
-
-    if options.quick:
-        figure = draw_quick(record)
-    else:
-        look = {"layout": options.layout, "speed": options.speed, "gain": options.gain}
-        figure = draw_paper(record, title=record.name, **look)
-    path = picture_path(options.out, record.name, kind=options.format)
-    save_figure(figure, path)
-    print(f"wrote {path}", file=sys.stderr)
-
-
-def _write_heat(prediction, folder: Path, options: argparse.Namespace) -> None:
-    """Write a picture a label; progress goes to standard error, so that --json stays JSON."""
-    from ecglens.plots.explained import write_prediction
-
-    look = {"layout": options.layout, "speed": options.speed, "gain": options.gain}
-    for path in write_prediction(prediction, folder, options.label, kind=options.format, **look):
-        print(f"wrote {path}", file=sys.stderr)
+    return run(options, predictor)
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -8,7 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
-SCALINGS = ("none", "lead", "record")
+from ecglens.errors import ParameterError, did_you_mean
+
+SCALINGS = ("none", "lead", "record", "zscore")
+FLATTEST = 1e-4  # mV; what is left of a flat lead after centring is rounding, not a signal
+FILTER_REACH = 5.0  # s on either side; beyond it 0.2 % of the band-pass's weights are left
 
 
 @keras.saving.register_keras_serializable("ecglens")
@@ -82,14 +86,119 @@ class MedianMaxAbsScale(keras.layers.Layer):
         centred = x - (low + ordered[:, half : half + 1]) / 2
         axes = (1,) if self.per == "lead" else (1, 2)
         largest = ops.max(ops.abs(centred), axis=axes, keepdims=True)
-        # A lead that is a polynomial leaves a residue of rounding, about 1e-7 mV, not a signal.
-        return centred / ops.maximum(largest, 1e-4)
+        return centred / ops.maximum(largest, FLATTEST)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "per": self.per}
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class ZScore(keras.layers.Layer):
+    """Centre each lead on its mean and divide by its standard deviation.
+
+    ECG-IMN's scaling (arXiv 2602.09566), with n - 1 in the deviation as there. It takes away the
+    amplitudes in which hypertrophy shows. A flat lead becomes 0.
+    """
+
+    def call(self, x):
+        centred = x - ops.mean(x, axis=1, keepdims=True)
+        variance = ops.sum(ops.square(centred), axis=1, keepdims=True) / (x.shape[1] - 1)
+        return centred / ops.maximum(ops.sqrt(variance), FLATTEST)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class ZeroPhaseFilter(keras.layers.Layer):
+    """Band-pass and notch without delay: ECG-XPLAIM's optional filters, as one convolution.
+
+    A filter run forwards and backwards multiplies each frequency by |H|², whose impulse response is
+    symmetric; so both filters together are one symmetric kernel. The ends are extended by
+    reflecting the record through its first and last sample, as ``scipy.signal.filtfilt`` does; it
+    extends by 27 samples only, so that within about 2 s of the ends slow wander comes out otherwise
+    there.
+
+    Parameters
+    ----------
+    sampling_frequency : float
+        Hz.
+    band : sequence of float
+        Lower and upper edge in Hz of a Butterworth band-pass of order 4; empty for none.
+    notch : float
+        Hz, such as 50 or 60, taken out with Q = 30; 0 for none.
+
+    Raises
+    ------
+    ParameterError
+        If a frequency is not between 0 and half the sampling frequency.
+    """
+
+    def __init__(self, sampling_frequency: float, band=(), notch: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.sampling_frequency, self.band, self.notch = sampling_frequency, tuple(band), notch
+        edges = [*self.band, *([notch] if notch else [])]
+        rising = list(self.band) == sorted(self.band) and len(self.band) in (0, 2)
+        if not rising or any(not 0 < edge < sampling_frequency / 2 for edge in edges):
+            raise ParameterError(
+                "band_pass, notch",
+                f"{list(self.band)} Hz, {notch:g} Hz at {sampling_frequency:g} Hz",
+                "no band or two edges, lower first, each below half the sampling frequency",
+            )
+
+    def build(self, input_shape) -> None:
+        reach = min(round(FILTER_REACH * self.sampling_frequency), input_shape[1] - 1)
+        taps = zero_phase_taps(self.sampling_frequency, self.band, self.notch, reach)
+        self.taps = np.repeat(taps.astype(np.float32)[:, None, None], input_shape[2], axis=1)
+        super().build(input_shape)
+
+    def call(self, x):
+        reach = len(self.taps) // 2
+        before = 2 * x[:, :1] - ops.flip(x[:, 1 : reach + 1], axis=1)
+        after = 2 * x[:, -1:] - ops.flip(x[:, -reach - 1 : -1], axis=1)
+        whole = ops.concatenate([before, x, after], axis=1)
+        return ops.depthwise_conv(whole, ops.convert_to_tensor(self.taps), padding="valid")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        own = {"sampling_frequency": self.sampling_frequency, "notch": self.notch}
+        return {**super().get_config(), **own, "band": list(self.band)}
+
+
+def zero_phase_taps(sampling_frequency: float, band, notch: float, reach: int) -> np.ndarray:
+    """Return the kernel of the filters run forwards and backwards.
+
+    Parameters
+    ----------
+    sampling_frequency : float
+        Hz.
+    band, notch
+        See :class:`ZeroPhaseFilter`.
+    reach : int
+        Samples on either side.
+
+    Returns
+    -------
+    ndarray of float64, shape (2 * reach + 1,)
+    """
+    from scipy import signal  # takes a second, and few models filter
+
+    points = 2 ** int(np.ceil(np.log2(64 * sampling_frequency + 2 * reach)))
+    frequencies = np.fft.rfftfreq(points, 1 / sampling_frequency)
+    power = np.ones(len(frequencies))
+    if band:
+        sections = signal.butter(4, band, btype="band", fs=sampling_frequency, output="sos")
+        power *= np.abs(signal.freqz_sos(sections, frequencies, fs=sampling_frequency)[1]) ** 2
+    if notch:
+        ratio = signal.iirnotch(notch, 30, fs=sampling_frequency)
+        power *= np.abs(signal.freqz(*ratio, frequencies, fs=sampling_frequency)[1]) ** 2
+    response = np.fft.irfft(power, points)
+    return np.concatenate([response[-reach:], response[: reach + 1]])
 
 
 def polynomial_basis(samples: int, degree: int) -> np.ndarray:
@@ -105,21 +214,47 @@ def polynomial_basis(samples: int, degree: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-def condition(x, *, detrend_degree: int, scaling: str):
+def condition(
+    x,
+    *,
+    detrend_degree: int = 0,
+    scaling: str = "none",
+    band_pass=(),
+    notch: float = 0.0,
+    sampling_frequency: float | None = None,
+):
     """Apply the conditioning that parameters ask for to a Keras tensor (batch, samples, 12) in mV.
 
     Parameters
     ----------
     detrend_degree : int
         Degree of the polynomial that is subtracted; 0 leaves the baseline as it is.
-    scaling : {"none", "lead", "record"}
-        See :class:`MedianMaxAbsScale`; "none" keeps millivolts.
+    scaling : {"none", "lead", "record", "zscore"}
+        "none" keeps millivolts; see :class:`MedianMaxAbsScale`, and :class:`ZScore`.
+    band_pass : sequence of float
+        Lower and upper edge, Hz; empty for none. See :class:`ZeroPhaseFilter`.
+    notch : float
+        Hz; 0 for none.
+    sampling_frequency : float, optional
+        Hz; only the filters need it.
+
+    Raises
+    ------
+    ParameterError
+        If the scaling is not known, or a filter is asked for without its sampling frequency.
     """
     if scaling not in SCALINGS:
-        raise ValueError(f"scaling {scaling!r}; expected one of {', '.join(SCALINGS)}")
+        mend = did_you_mean(scaling, SCALINGS)
+        raise ParameterError("scaling", repr(scaling), "a known scaling", mend)
     x = MissingToZero(name="missing_to_zero")(x)
+    if len(band_pass) or notch:
+        if sampling_frequency is None:
+            raise ParameterError("sampling_frequency", "none", "Hz, which band_pass and notch need")
+        x = ZeroPhaseFilter(sampling_frequency, band_pass, notch, name="filter")(x)
     if detrend_degree:
         x = Detrend(detrend_degree, name="detrend")(x)
-    if scaling != "none":
+    if scaling == "zscore":
+        x = ZScore(name="scale")(x)
+    elif scaling != "none":
         x = MedianMaxAbsScale(scaling, name="scale")(x)
     return x

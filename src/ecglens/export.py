@@ -11,8 +11,9 @@ import tf2onnx
 
 from ecglens.errors import ModelError
 from ecglens.files import whole_file
-from ecglens.inference import METADATA_KEY, OUTPUTS, ModelCard, Predictor
+from ecglens.inference import METADATA_KEY, ModelCard, Predictor
 from ecglens.labels import Task
+from ecglens.models import MODELS
 from ecglens.record import LEADS
 from ecglens.store import Store
 from ecglens.tracking import RunInfo, utc_now
@@ -31,13 +32,14 @@ class Parity:
         Compared.
     largest_difference : dict of str to float
         For each output, |ONNX - Keras|.
-    additivity_error : float
-        Largest |sum of attribution + bias - logit| of the ONNX outputs.
+    additivity_error : float or None
+        Largest |sum of attribution + bias - logit| of the ONNX outputs; None of a model that is not
+        additive.
     """
 
     records: int
     largest_difference: dict[str, float]
-    additivity_error: float
+    additivity_error: float | None
 
 
 def make_card(
@@ -72,6 +74,7 @@ def make_card(
         data_version=run.data_version,
         git_commit=run.git_commit,
         created=utc_now(),
+        additive=MODELS[model].additive,
     )
 
 
@@ -105,7 +108,7 @@ def export(model: keras.Model, card: ModelCard, signals: np.ndarray, path: Path)
         onnx.checker.check_model(str(part), full_check=True)
         result = compare(model, Predictor(part), signals)
         # numpy's maximum is NaN where a difference is, which is then refused.
-        worst = np.max([*result.largest_difference.values(), result.additivity_error])
+        worst = np.max([*result.largest_difference.values(), result.additivity_error or 0.0])
         if not worst <= TOLERANCE:
             raise ModelError(
                 path, f"a difference of {worst:.2g} ({result})", f"at most {TOLERANCE} from Keras"
@@ -117,9 +120,9 @@ def _convert(model: keras.Model, card: ModelCard) -> onnx.ModelProto:
     signature = [tf.TensorSpec((None, card.samples, len(LEADS)), tf.float32, name="millivolts")]
     function = tf.function(lambda millivolts: model(millivolts, training=False))
     proto, _ = tf2onnx.convert.from_function(function, signature, opset=OPSET)
-    missing = set(OUTPUTS) - {o.name for o in proto.graph.output}
-    if missing:
-        raise ModelError(card.model, f"no output {', '.join(missing)}", ", ".join(OUTPUTS))
+    found = {o.name for o in proto.graph.output}
+    if found != set(card.outputs):
+        raise ModelError(card.model, f"outputs {', '.join(found)}", ", ".join(card.outputs))
     onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
     return proto
 
@@ -132,9 +135,9 @@ def compare(model: keras.Model, predictor: Predictor, signals: np.ndarray) -> Pa
         len(signals),
         {
             name: float(np.abs(onnx_outputs[name] - np.asarray(keras_outputs[name])).max())
-            for name in OUTPUTS
+            for name in predictor.card.outputs
         },
-        additivity_error(onnx_outputs),
+        additivity_error(onnx_outputs) if predictor.card.additive else None,
     )
 
 

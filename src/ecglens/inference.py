@@ -15,9 +15,14 @@ from ecglens.errors import LabelError, ModelError, ParameterError, RecordError, 
 from ecglens.quality import Flag, Policy, apply_policy, assess
 from ecglens.record import LEADS, Record
 
-OUTPUTS = ("probability", "logit", "attribution", "bias")
+PLAIN_OUTPUTS = ("probability", "logit")  # of every model
+OUTPUTS = (*PLAIN_OUTPUTS, "attribution", "bias")  # of a model that is additive
 METADATA_KEY = "ecglens"  # one JSON object under this key in the file's metadata
 WARNING_SIMULATED = "the model was trained on simulated records only: not for patients"
+WARNING_NOT_ADDITIVE = (
+    "the model is not additive: no exact explanation comes with it. Methods that look at it from "
+    "outside (occlusion, gradients, Grad-CAM) estimate one, and their sum is not the logit"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class ModelCard:
         Of the code; ends in "-dirty" if it had uncommitted changes.
     created : str
         UTC time of the export.
+    additive : bool
+        Whether the file explains each logit exactly; one that does not has no attribution, no bias.
     """
 
     task: str
@@ -65,6 +72,18 @@ class ModelCard:
     data_version: str
     git_commit: str
     created: str
+    additive: bool = True
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the file puts out, by name."""
+        return OUTPUTS if self.additive else PLAIN_OUTPUTS
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of any of its predictions must know."""
+        simulated = [WARNING_SIMULATED] if self.dataset == "simulated" else []
+        return (*simulated, *([] if self.additive else [WARNING_NOT_ADDITIVE]))
 
     @classmethod
     def from_json(cls, text: str, source: object) -> "ModelCard":
@@ -81,12 +100,14 @@ class ModelCard:
         except json.JSONDecodeError:
             raise ModelError(source, "metadata that is not JSON", "a card of ECGLens") from None
         fields = cls.__dataclass_fields__
-        missing = [name for name in fields if name not in content]
+        # Files of before there were models that are not additive do not say that they are.
+        missing = [name for name in fields if name not in content and name != "additive"]
         if missing:
             raise ModelError(source, f"no {', '.join(missing)} in its metadata", "a full card")
         values = {
-            name: tuple(content[name]) if isinstance(content[name], list) else content[name]
-            for name in fields
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()
+            if name in fields
         }
         card = cls(**values)
         if card.leads != LEADS or card.units != "mV":
@@ -113,16 +134,19 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one record; for every label attribution sums, with bias, to the logit.
+    """The answer for one record.
+
+    Of a model that is additive, for every label attribution sums, with bias, to the logit.
 
     Parameters
     ----------
     record : Record
         As the model saw it, resampled if need be.
     card : ModelCard
-    probability, logit, bias : ndarray of float32, shape (labels,)
-    attribution : ndarray of float32, shape (samples, 12 or 1, labels)
-        In logit units.
+    probability, logit : ndarray of float32, shape (labels,)
+    attribution : ndarray of float32, shape (samples, 12 or 1, labels), or None
+        In logit units. None, as ``bias``, of a model that is not additive.
+    bias : ndarray of float32, shape (labels,), or None
     warnings : tuple of str
         What a reader must know before trusting it; the flags' sentences among it.
     flags : tuple of Flag
@@ -133,8 +157,8 @@ class Prediction:
     card: ModelCard
     probability: np.ndarray
     logit: np.ndarray
-    bias: np.ndarray
-    attribution: np.ndarray
+    attribution: np.ndarray | None = None
+    bias: np.ndarray | None = None
     warnings: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
 
@@ -149,7 +173,8 @@ class Prediction:
         Parameters
         ----------
         attribution : bool
-            Whether to include each label's map, (samples, 12 or 1), and not its sum alone.
+            Whether to include each label's map, (samples, 12 or 1), and not its sum alone. A
+            model that is not additive has neither, nor a bias.
         """
         rows = {}
         for k, label in enumerate(self.card.labels):
@@ -158,12 +183,13 @@ class Prediction:
                 "threshold": self.card.thresholds[k],
                 "positive": bool(self.positive[k]),
                 "logit": float(self.logit[k]),
-                "bias": float(self.bias[k]),
-                "attribution_sum": float(self.attribution[..., k].sum(dtype=np.float64)),
             }
-            if attribution:
+            if self.card.additive:
+                total = float(self.attribution[..., k].sum(dtype=np.float64))
+                rows[label] |= {"bias": float(self.bias[k]), "attribution_sum": total}
+            if self.card.additive and attribution:
                 rows[label]["attribution"] = self.attribution[..., k].tolist()
-        origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit")
+        origin = ("task", "model", "dataset", "run_id", "data_version", "git_commit", "additive")
         return {
             "record": self.record.name,
             "source": self.record.source,
@@ -217,14 +243,15 @@ class Predictor:
             ) from error
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         outputs = {o.name for o in self._session.get_outputs()}
-        if text is None or not outputs.issuperset(OUTPUTS):
+        card = None if text is None else ModelCard.from_json(text, path)
+        wanted = PLAIN_OUTPUTS if card is None else card.outputs
+        if card is None or not outputs.issuperset(wanted):
             raise ModelError(
                 path,
-                f"outputs {', '.join(sorted(outputs))} and no card of ECGLens",
-                f"outputs {', '.join(OUTPUTS)} and the card that the export stage writes",
+                f"outputs {', '.join(sorted(outputs))} and {'a' if card else 'no'} card of ECGLens",
+                f"outputs {', '.join(wanted)} and the card that the export stage writes",
             )
-        self.path = path
-        self.card = ModelCard.from_json(text, path)
+        self.path, self.card = path, card
         self._input = self._session.get_inputs()[0].name
 
     def run(self, signals: np.ndarray) -> dict[str, np.ndarray]:
@@ -238,8 +265,8 @@ class Predictor:
         Returns
         -------
         dict of str to ndarray of float32
-            ``probability``, ``logit``, ``bias`` (batch, labels) and ``attribution``
-            (batch, samples, 12 or 1, labels).
+            ``probability``, ``logit`` (batch, labels) and, of a model that is additive, ``bias``
+            (batch, labels) and ``attribution`` (batch, samples, 12 or 1, labels).
 
         Raises
         ------
@@ -254,8 +281,8 @@ class Predictor:
             )
         if np.isinf(signals).any():
             raise RecordError("signals", "infinite values", "millivolts, or NaN where missing")
-        values = self._session.run(list(OUTPUTS), {self._input: signals})
-        return dict(zip(OUTPUTS, values, strict=True))
+        names = self.card.outputs
+        return dict(zip(names, self._session.run(names, {self._input: signals}), strict=True))
 
     def predict(
         self,
@@ -296,8 +323,7 @@ class Predictor:
             raise ParameterError("policy", "'drop'", "keep, mask_lead or abstain for a prediction")
         warnings = [flag.sentence for flag in flags]
         record, resampled = self._fit(record)
-        if self.card.dataset == "simulated":
-            warnings.append(WARNING_SIMULATED)
+        warnings += self.card.warnings
         result = self.run(record.signal[None])
         first = {name: values[0] for name, values in result.items()}
         return Prediction(

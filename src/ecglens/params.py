@@ -2,35 +2,29 @@
 
 import types
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
 
 from ecglens.errors import ParameterError, did_you_mean
 from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
+from ecglens.model_params import ModelParams, at_least, one_of
 
 # As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
 # the two together.
 DATASETS = ("simulated", "ptb-xl", "mimic-iv-ecg", "cinc", "ludb", "plain-folder")
 
 
-def _one_of(*choices: object) -> Any:
-    return field(metadata={"choices": choices})
-
-
-def _at_least(lowest: float) -> Any:
-    return field(metadata={"lowest": lowest})
-
-
 @dataclass(frozen=True)
 class SimulatedParams:
     """The simulated data set."""
 
-    records: int = _at_least(100)
-    seed: int = _at_least(0)
-    labels: str = _one_of("starter", "all")
+    records: int = at_least(100)
+    seed: int = at_least(0)
+    labels: str = one_of("starter", "all")
 
 
 @dataclass(frozen=True)
@@ -63,10 +57,10 @@ class LabelsParams:
         Of the draws.
     """
 
-    uncertain: str = _one_of(*UNCERTAIN)
-    likelihood: float = _at_least(0.0)
+    uncertain: str = one_of(*UNCERTAIN)
+    likelihood: float = at_least(0.0)
     draws: dict
-    seed: int = _at_least(0)
+    seed: int = at_least(0)
 
     @property
     def policy(self) -> Policy:
@@ -78,26 +72,11 @@ class LabelsParams:
 class PrepareParams:
     """The prepared arrays."""
 
-    sampling_frequency: int = _one_of(100, 500)
-    seconds: float = _at_least(1.0)
-    unreadable: str = _one_of("stop", "skip")
-    other_rates: str = _one_of("refuse", "resample")
-    other_lengths: str = _one_of("refuse", "cut")
-
-
-@dataclass(frozen=True)
-class SignalCAMParams:
-    """Signal-CAM's own options."""
-
-    detrend_degree: int = _at_least(0)
-    scaling: str = _one_of("none", "lead", "record")
-
-
-@dataclass(frozen=True)
-class ModelParams:
-    """Options of each model of the table, under the model's name."""
-
-    signal_cam: SignalCAMParams
+    sampling_frequency: int = one_of(100, 500)
+    seconds: float = at_least(1.0)
+    unreadable: str = one_of("stop", "skip")
+    other_rates: str = one_of("refuse", "resample")
+    other_lengths: str = one_of("refuse", "cut")
 
 
 @dataclass(frozen=True)
@@ -120,27 +99,27 @@ class TrainParams:
         Of initial weights and shuffling.
     """
 
-    epochs: int = _at_least(1)
-    batch_size: int = _at_least(1)
-    learning_rate: float = _at_least(0.0)
-    schedule: str = _one_of("cosine", "constant")
-    patience: int = _at_least(1)
-    seed: int = _at_least(0)
+    epochs: int = at_least(1)
+    batch_size: int = at_least(1)
+    learning_rate: float = at_least(0.0)
+    schedule: str = one_of("cosine", "constant")
+    patience: int = at_least(1)
+    seed: int = at_least(0)
 
 
 @dataclass(frozen=True)
 class EvaluateParams:
     """Thresholds and figures."""
 
-    threshold: str = _one_of("youden", "accuracy", "f1")
-    figures: int = _at_least(0)
+    threshold: str = one_of("youden", "accuracy", "f1")
+    figures: int = at_least(0)
 
 
 @dataclass(frozen=True)
 class PromoteParams:
     """The gate."""
 
-    margin: float = _at_least(0.0)
+    margin: float = at_least(0.0)
 
 
 @dataclass(frozen=True)
@@ -256,6 +235,11 @@ def _build(cls: type, content: object, where: str) -> Any:
 def _checked(spec: Any, value: Any, where: str) -> Any:
     if is_dataclass(spec.type):
         return _build(spec.type, value, where)
+    if isinstance(spec.type, types.GenericAlias):  # tuple[int, ...], tuple[float, ...]
+        each = SimpleNamespace(type=spec.type.__args__[0], metadata=spec.metadata)
+        if not isinstance(value, list):
+            raise ParameterError(where, repr(value), f"a list of type {_name(each.type)}")
+        return tuple(_checked(each, item, f"{where}[{n}]") for n, item in enumerate(value))
     if spec.type is float and isinstance(value, str):
         with suppress(ValueError):  # the YAML 1.1 that PyYAML reads takes 1e-3 for a word
             value = float(value)
@@ -269,6 +253,8 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
         )
     if lowest is not None and not value >= lowest:
         raise ParameterError(where, repr(value), f"at least {lowest}")
+    if (below := spec.metadata.get("below")) is not None and not value < below:
+        raise ParameterError(where, repr(value), f"less than {below}")
     return float(value) if spec.type is float else value
 
 

@@ -20,7 +20,7 @@ import ecglens
 from ecglens.errors import ModelError
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.files import whole_file
-from ecglens.inference import OUTPUTS, Predictor
+from ecglens.inference import Predictor
 from ecglens.record import LEADS
 from ecglens.splits import Split
 from ecglens.store import Store
@@ -202,7 +202,7 @@ def _register(name: str, predictor: Predictor, digest: str) -> str:
     number = str(info.registered_model_version)
     probe = np.random.default_rng(0).normal(size=(2, *shape[1:])).astype(np.float32)
     served, direct = mlflow.pyfunc.load_model(info.model_uri).predict(probe), predictor.run(probe)
-    for output in OUTPUTS:
+    for output in card.outputs:
         if not np.allclose(served[output], direct[output], atol=1e-6):
             raise ModelError(name, f"another {output} from the registered model", "the file's own")
     MlflowClient().set_model_version_tag(name, number, "onnx_sha256", digest)

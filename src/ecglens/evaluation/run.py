@@ -141,7 +141,8 @@ def draw_explanations(
     """Draw, for each of the first ``figures`` labels, a typical record that was found rightly.
 
     Typical: of the median probability among the true positives. A label that was never found
-    rightly is left out.
+    rightly is left out. Of a model that is not additive the tracing is drawn, and that it brings no
+    exact explanation.
 
     Returns
     -------
@@ -163,10 +164,10 @@ def draw_explanations(
         figure = draw_explained(
             record,
             label,
-            output["attribution"][..., k],
+            output["attribution"][..., k] if "attribution" in output else None,
             probability=float(output["probability"][k]),
             threshold=result.thresholds[k],
-            bias=float(output["bias"][k]),
+            bias=float(output["bias"][k]) if "bias" in output else None,
             logit=float(output["logit"][k]),
         )
         save_figure(figure, paths[-1])
@@ -201,10 +202,10 @@ def write_case_file(
                 Case(
                     Record(signal[0], store.sampling_frequency, str(test.record_ids[chosen])),
                     label,
-                    output["attribution"][..., k],
+                    output["attribution"][..., k] if "attribution" in output else None,
                     probability=float(output["probability"][k]),
                     threshold=result.thresholds[k],
-                    bias=float(output["bias"][k]),
+                    bias=float(output["bias"][k]) if "bias" in output else None,
                     logit=float(output["logit"][k]),
                     truth=bool(truth[chosen]),
                 )

@@ -24,44 +24,96 @@ class AdditiveHead(keras.layers.Layer):
         Number of outputs.
     samples : int
         Length of the network's input, to which the attribution is spread.
+    positional : bool
+        Weights of each step's own: a dense layer on the flattened features, in place of pooling.
+    initializer : str
+        Of the weights, a name that Keras knows.
+
+    Notes
+    -----
+    Takes features (batch, steps, features), or (batch, steps, 12, features) of a network that keeps
+    the leads apart; then the average is over leads too, and each lead has its own attribution.
     """
 
-    def __init__(self, labels: int, samples: int, **kwargs) -> None:
+    def __init__(
+        self, labels: int, samples: int, *, positional: bool = False,
+        initializer: str = "glorot_uniform", **kwargs,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.labels, self.samples = labels, samples
+        self.labels, self.samples, self.positional = labels, samples, positional
+        self.initializer = initializer
 
     def build(self, input_shape) -> None:
-        _, steps, features = input_shape
-        self.kernel = self.add_weight(
-            shape=(features, self.labels), initializer="glorot_uniform", name="kernel"
-        )
+        _, steps, *leads, features = input_shape
+        if self.positional and leads:
+            raise ValueError("a positional head takes features of shape (batch, steps, features)")
+        # The initial size of a flattened layer's weights goes by all of its inputs.
+        shape = (steps * features if self.positional else features, self.labels)
+        self.kernel = self.add_weight(shape=shape, initializer=self.initializer, name="kernel")
         self.bias = self.add_weight(shape=(self.labels,), initializer="zeros", name="bias")
         self.spread = Spread.linear(steps, self.samples)
         super().build(input_shape)
 
     def call(self, features):
         # The logit is the sum of the shares, so the explanation costs the spreading alone.
+        shares = self._shares(features)  # (batch, steps, [12,] labels)
+        leads = shares.shape[2] if len(shares.shape) == 4 else 1
+        shares = ops.reshape(shares, (-1, features.shape[1], leads * self.labels))
+        attribution = ops.reshape(self.spread(shares), (-1, self.samples, leads, self.labels))
+        total = ops.sum(shares, axis=1)
+        if leads > 1:
+            total = ops.sum(ops.reshape(total, (-1, leads, self.labels)), axis=1)
+        return additive_outputs(total + self.bias, self.bias, attribution)
+
+    def _shares(self, features):
+        """Return what each step, of each lead, gives to each logit."""
+        _, steps, *leads, width = features.shape
+        if self.positional:
+            kernel = ops.reshape(self.kernel, (steps, width, self.labels))
+            by_step = ops.matmul(ops.transpose(features, (1, 0, 2)), kernel)
+            return ops.transpose(by_step, (1, 0, 2))
         # A batch of one for the kernel keeps this a single product in the exported graph.
-        shares = ops.matmul(features, self.kernel[None] / features.shape[1])  # (…, steps, labels)
-        logit = ops.sum(shares, axis=1) + self.bias
-        return {
-            "probability": ops.sigmoid(logit),
-            "logit": logit,
-            "attribution": self.spread(shares),
-            "bias": ops.zeros_like(logit) + self.bias,
-        }
+        kernel = self.kernel / (steps * leads[0] if leads else steps)
+        return ops.matmul(features, kernel[None, None] if leads else kernel[None])
 
     def compute_output_shape(self, input_shape):
-        flat = (input_shape[0], self.labels)
+        flat, leads = (input_shape[0], self.labels), input_shape[2] if len(input_shape) == 4 else 1
         return {
             "probability": flat,
             "logit": flat,
-            "attribution": (input_shape[0], self.samples, 1, self.labels),
+            "attribution": (input_shape[0], self.samples, leads, self.labels),
             "bias": flat,
         }
 
     def get_config(self):
-        return {**super().get_config(), "labels": self.labels, "samples": self.samples}
+        own = {"labels": self.labels, "samples": self.samples, "positional": self.positional}
+        return {**super().get_config(), **own, "initializer": self.initializer}
+
+
+def additive_outputs(logit, bias, attribution) -> dict:
+    """Return what an additive model puts out; see :mod:`ecglens.models`.
+
+    Parameters
+    ----------
+    logit : tensor, shape (batch, labels)
+    bias : tensor, shape (labels,) or (batch, labels)
+    attribution : tensor, shape (batch, samples, 12 or 1, labels)
+    """
+    return {
+        "probability": ops.sigmoid(logit),
+        "logit": logit,
+        "attribution": attribution,
+        "bias": ops.zeros_like(logit) + bias,
+    }
+
+
+def plain_outputs(features, labels: int) -> dict:
+    """Return what a model puts out that is not additive: a dense layer's logit, and its sigmoid."""
+    logit = keras.layers.Dense(labels, name="logit")(features)
+    return {
+        "probability": keras.layers.Activation("sigmoid", name="probability")(logit),
+        "logit": logit,
+    }
 
 
 @dataclass(frozen=True)

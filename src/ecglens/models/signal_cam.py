@@ -15,7 +15,9 @@ from ecglens.record import LEADS
 STAGES = ((16, 11, True), (16, 7, True), (32, 7, True), (64, 7, False))  # filters, kernel, pooled
 
 
-def build(*, samples: int, labels: int, detrend_degree: int = 10, scaling: str = "lead"):
+def build(
+    *, samples: int, labels: int, detrend_degree: int = 10, scaling: str = "lead", **conditioning
+) -> keras.Model:
     """Return Signal-CAM; see :mod:`ecglens.models` for what goes in and comes out.
 
     Parameters
@@ -24,16 +26,15 @@ def build(*, samples: int, labels: int, detrend_degree: int = 10, scaling: str =
         Length of the input; any rate, published at 100 Hz.
     labels : int
         Number of outputs, each with a sigmoid.
-    detrend_degree, scaling
-        Conditioning, as :func:`ecglens.conditioning.condition` takes it. The defaults are the
-        published ones.
+    detrend_degree, scaling, **conditioning
+        As :func:`ecglens.conditioning.condition` takes them. The defaults are the published ones.
 
     Returns
     -------
     keras.Model
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
-    x = condition(inputs, detrend_degree=detrend_degree, scaling=scaling)
+    x = condition(inputs, detrend_degree=detrend_degree, scaling=scaling, **conditioning)
     for number, (filters, kernel, pooled) in enumerate(STAGES, start=1):
         x = keras.layers.Conv1D(filters, kernel, padding="same", name=f"conv_{number}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)

@@ -30,9 +30,11 @@ class Case:
     ----------
     record : Record
     label : str
-    attribution : ndarray, shape (samples, 12 or 1)
-        In logit units; with ``bias`` it sums to ``logit``.
-    probability, threshold, bias, logit : float
+    attribution : ndarray, shape (samples, 12 or 1), or None
+        In logit units; with ``bias`` it sums to ``logit``. None of a model that is not additive.
+    probability, threshold : float
+    bias : float or None
+    logit : float
     truth : bool, optional
         Whether the record has the label; unknown without it.
     flags : tuple of str, optional
@@ -41,10 +43,10 @@ class Case:
 
     record: Record
     label: str
-    attribution: np.ndarray
+    attribution: np.ndarray | None
     probability: float
     threshold: float
-    bias: float
+    bias: float | None
     logit: float
     truth: bool | None = None
     flags: tuple[str, ...] | None = None

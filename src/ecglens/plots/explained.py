@@ -11,18 +11,22 @@ from matplotlib.figure import Figure
 
 from ecglens.inference import Prediction
 from ecglens.plots.heat import draw_heat, save_figure
+from ecglens.plots.paper import draw_paper
 from ecglens.record import Record
+
+MINUS = "\N{MINUS SIGN}"
+NO_EXPLANATION = "no exact explanation: the model is not additive"
 
 
 def draw_explained(
     record: Record,
     label: str,
-    attribution: np.ndarray,
+    attribution: np.ndarray | None,
     *,
     probability: float,
     threshold: float,
-    bias: float,
     logit: float,
+    bias: float | None = None,
     lines: Sequence[str] = (),
     layout: str = "6x2",
     speed: float | None = None,
@@ -34,28 +38,27 @@ def draw_explained(
     ----------
     record : Record
     label : str
-    attribution : ndarray, shape (samples, 12 or 1)
-        In logit units; with ``bias`` it sums to ``logit``.
-    probability, threshold : float
-    bias, logit : float
+    attribution : ndarray, shape (samples, 12 or 1), or None
+        In logit units; with ``bias`` it sums to ``logit``. None of a model that is not additive,
+        whose tracing is drawn without heat.
+    probability, threshold, logit : float
+    bias : float, optional
     lines : sequence of str
         Further lines below the sum.
     layout : str
     speed, gain : float, optional
         mm/s, mm/mV; all three as in :func:`ecglens.plots.paper.draw_paper`.
     """
-    total = float(attribution.sum(dtype=np.float64))
     verdict = "at or above" if probability >= threshold else "below"
+    title = f"{label}: probability {probability:.2f}, {verdict} its threshold {threshold:.2f}"
+    look = {"layout": layout, "speed": speed, "gain": gain}
+    if attribution is None:
+        title = "\n".join([f"{title}; {NO_EXPLANATION}", *lines])
+        return draw_paper(record, title=title, **look)
+    total = float(attribution.sum(dtype=np.float64))
     sum_up = f"attribution {total:+.2f} + bias {bias:+.2f} = logit {logit:+.2f}"
-    return draw_heat(
-        record,
-        attribution,
-        title=f"{label}: probability {probability:.2f}, {verdict} its threshold {threshold:.2f}",
-        subtitle="\n".join([sum_up.replace("-", "\N{MINUS SIGN}"), *lines]),
-        layout=layout,
-        speed=speed,
-        gain=gain,
-    )
+    subtitle = "\n".join([sum_up.replace("-", MINUS), *lines])
+    return draw_heat(record, attribution, title=title, subtitle=subtitle, **look)
 
 
 def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:
@@ -78,10 +81,10 @@ def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:
     return draw_explained(
         prediction.record,
         label,
-        prediction.attribution[..., k],
+        prediction.attribution[..., k] if prediction.card.additive else None,
         probability=float(prediction.probability[k]),
         threshold=prediction.card.thresholds[k],
-        bias=float(prediction.bias[k]),
+        bias=float(prediction.bias[k]) if prediction.card.additive else None,
         logit=float(prediction.logit[k]),
         lines=_warnings(prediction.warnings),
         **options,

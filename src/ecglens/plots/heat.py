@@ -31,7 +31,7 @@ from ecglens.plots.paper import (
     draw_tracings,
     open_page,
     write_footer,
-    write_line,
+    write_heading,
 )
 from ecglens.record import LEADS, Record
 
@@ -119,9 +119,7 @@ def draw_heat(
     draw_grid(axes, sheet, FAINT)
     _draw_bands(axes, sheet, density, colours)
     draw_tracings(axes, sheet, record)
-    for height, line in enumerate(reversed(lines)):
-        write_line(axes, sheet, line, y=sheet.top + 3.0 + 6.0 * height, size=10)
-    write_line(axes, sheet, title, y=sheet.top + 3.0 + 6.0 * len(lines), size=13, bold=True)
+    write_heading(axes, sheet, title, lines)
     write_footer(axes, sheet, record, kept=108.0)
     _draw_colour_bar(figure, axes, sheet, colours, unit)
     return figure

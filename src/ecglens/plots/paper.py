@@ -4,6 +4,7 @@ A page is one axes whose unit is the millimetre: 25 mm are a second and 10 mm a 
 printer that does not scale, and every other distance on the page is a plain sum.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,7 +76,7 @@ def draw_paper(
         below another, each whole. "3x4" is the printout of one page: each column the next quarter
         of the record, and lead II whole below. A lead's name draws that lead alone.
     title : str, optional
-        Printed above the grid.
+        Printed above the grid; lines after its first are smaller.
     speed, gain : float, optional
         mm/s and mm/mV, in place of those that fit.
 
@@ -91,12 +92,13 @@ def draw_paper(
     RecordError
         If the record is too long for a page: 2000 s at the slowest speed.
     """
-    heading = 12.0 if title else MARGIN
+    head, *lines = title.split("\n")
+    heading = MARGIN + 7.0 * bool(head) + 6.0 * len(lines)
     sheet = plan_sheet(record, layout, heading=heading, footing=13.0, speed=speed, gain=gain)
     figure, axes = open_page(sheet)
     draw_grid(axes, sheet, PINK)
     draw_tracings(axes, sheet, record)
-    write_line(axes, sheet, title, y=sheet.top + 3.0, size=13, bold=True)
+    write_heading(axes, sheet, head, lines)
     write_footer(axes, sheet, record)
     return figure
 
@@ -218,6 +220,13 @@ def write_line(
     x = sheet.left + between[0]
     line = axes.text(x, y, text, fontproperties=font, color=TEXT_COLOUR)
     line.set_parse_math(False)  # a name may hold dollar signs
+
+
+def write_heading(axes: Axes, sheet: Sheet, title: str, lines: Sequence[str]) -> None:
+    """Write a title above the grid and, between the two, smaller lines of 6 mm each."""
+    for height, line in enumerate(reversed(lines)):
+        write_line(axes, sheet, line, y=sheet.top + 3.0 + 6.0 * height, size=10)
+    write_line(axes, sheet, title, y=sheet.top + 3.0 + 6.0 * len(lines), size=13, bold=True)
 
 
 def write_footer(axes: Axes, sheet: Sheet, record: Record, *, kept: float = 0.0) -> None:

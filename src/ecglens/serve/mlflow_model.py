@@ -7,7 +7,7 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 
 from ecglens.errors import ECGLensError, RecordError
-from ecglens.inference import OUTPUTS, WARNING_SIMULATED, Predictor
+from ecglens.inference import Predictor
 from ecglens.record import Record
 
 # MLflow asks for type hints, with which it would convert the arrays to lists.
@@ -32,9 +32,9 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         Returns
         -------
         dict
-            ``labels``, ``thresholds``, ``warnings``, ``positive``, ``probability``, ``logit``,
-            ``bias`` (an entry a record and label) and ``attribution`` (batch, samples, 12 or 1,
-            labels).
+            ``labels``, ``thresholds``, ``warnings``, ``positive``, ``probability``, ``logit`` and,
+            of a model that is additive, ``bias`` (an entry a record and label) and ``attribution``
+            (batch, samples, 12 or 1, labels).
 
         Raises
         ------
@@ -49,11 +49,10 @@ class ServedModel(mlflow.pyfunc.PythonModel):
         except ECGLensError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         card = self.predictor.card
-        answer = {name: result[name].tolist() for name in OUTPUTS}
+        answer = {name: values.tolist() for name, values in result.items()}
         answer["positive"] = (result["probability"] >= np.array(card.thresholds)).tolist()
-        warnings = [WARNING_SIMULATED] if card.dataset == "simulated" else []
         described = {"labels": list(card.labels), "thresholds": list(card.thresholds)}
-        return {**described, "warnings": warnings, **answer}
+        return {**described, "warnings": list(card.warnings), **answer}
 
     def _refuse_defects(self, signals: np.ndarray) -> None:
         """Refuse what ``ecglens predict`` refuses: missing samples and flat leads."""

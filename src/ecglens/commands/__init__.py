@@ -1,0 +1,1 @@
+"""Commands of ``ecglens`` that are too long for the command line's own module."""

@@ -1,0 +1,250 @@
+"""``ecglens explain``: why, by any method; what if; and the least evidence that turns a decision."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ecglens.errors import ECGLensError, ModelError, ParameterError
+
+# More than exporting a model changes, less than another training would.
+SAME_MODEL = 1e-3
+GRADIENTS = "gradients"
+
+
+def add_parser(commands) -> argparse.ArgumentParser:
+    """Add the command; what all commands share is added by the caller."""
+    parser = commands.add_parser(
+        "explain",
+        help="explain ECG files by any method, and ask what if a part were not there",
+        description="Explain a model's answers for 12-lead ECGs: by method, label, wave and lead. "
+        "PART is leads, waves (P, QRS, T, rest) and an interval in s, joined by ':', such as V1, "
+        "QRS:V1:V6 or T:1.2-1.8.",
+    )
+    parser.add_argument("records", nargs="*", metavar="RECORD", help="as for predict")
+    parser.add_argument("--methods", action="store_true", help="list the methods, and end")
+    parser.add_argument("--method", default="additive", help="default: %(default)s")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="an option of the method, such as layer=relu_4 or steps=128 (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--label", action="append", metavar="LABEL",
+        help="only this label (may be repeated; default: the positive ones, or the most probable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keras", type=Path, metavar="FILE",
+        help="the trained model, for methods that take gradients "
+        "(default: models/TASK/MODEL/trained/model.keras)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="PART",
+        help="what if this part were not there (may be repeated: all at once)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fill", default="bridge", help="in its place: zero, mean, bridge, beat (default: bridge)"
+    )
+    parser.add_argument(
+        "--flip", action="store_true", help="the least evidence whose removal turns the decision"
+    )
+    parser.add_argument(
+        "--top", type=int, default=3, metavar="K", help="leads and segments (default: 3)"
+    )
+    parser.add_argument(
+        "--no-waves", action="store_true", help="do not look for waves, which needs neurokit2"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a record and line")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write shares by wave and lead")
+    parser.add_argument(
+        "--npz", type=Path, metavar="FOLDER", help="write the maps, a file a record"
+    )
+    parser.add_argument(
+        "--allow-defects", action="store_true", help="in spite of missing samples or flat leads"
+    )
+    return parser
+
+
+def run(options: argparse.Namespace, predictor) -> int:
+    """Explain each record; return 1 if any could not be explained.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of :func:`add_parser`'s parser.
+    predictor : Predictor
+    """
+    settings = dict(map(_setting, options.settings))
+    model = _named_model(options, predictor)
+    tables, failures = [], 0
+    for path in options.records:
+        try:
+            answer, table = _explain(path, options, settings, predictor, model)
+        except ECGLensError as error:
+            print(f"ecglens: {error}", file=sys.stderr)
+            failures += 1
+            continue
+        tables.append(table)
+        print(json.dumps(answer) if options.json else text(answer))
+    if options.csv and any(table is not None for table in tables):
+        _write_csv([table for table in tables if table is not None], options.csv)
+    if failures:
+        print(f"ecglens: {failures} of {len(options.records)} records failed", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def list_methods() -> str:
+    """Return the table of methods as text."""
+    from ecglens.explain import METHODS
+
+    return "\n".join(
+        f"{name:<22}{method.summary}; needs {method.needs}{'; adds up' if method.complete else ''}"
+        for name, method in METHODS.items()
+    )
+
+
+def _setting(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ParameterError("--set", repr(text), "NAME=VALUE, such as steps=128")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value  # a word
+
+
+def _named_model(options: argparse.Namespace, predictor):
+    """Return what is explained: the exported file, or the trained model where gradients are."""
+    from ecglens.explain import METHODS, NamedModel
+
+    method = METHODS.get(options.method)  # an unknown one is refused with its nearest later
+    if not method or method.needs != GRADIENTS:
+        return NamedModel.of(predictor)
+    from ecglens.models import load_model
+    from ecglens.params import trained_folder
+
+    card = predictor.card
+    path = options.keras or trained_folder(card.task, card.model) / "model.keras"
+    return NamedModel(load_model(path), card.labels, card.sampling_frequency)
+
+
+def _explain(path: str, options: argparse.Namespace, settings: dict, predictor, model):
+    """Return what is said of one record, ready for JSON, and its table by wave, if any."""
+    from ecglens import formats
+    from ecglens.explain import explain
+
+    leads = options.leads.split(",") if options.leads else None
+    ecg = formats.read(path, sampling_frequency=options.rate, units=options.units, leads=leads)
+    prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
+    card, record = predictor.card, prediction.record  # at the model's rate
+    likeliest = [card.labels[int(prediction.probability.argmax())]]
+    positive = [label for label, yes in zip(card.labels, prediction.positive, strict=True) if yes]
+    labels = options.label or positive or likeliest
+    explanation = explain(model, record, labels, options.method, **settings)
+    _require_same(model, explanation, prediction)
+
+    answer = explanation.summary(0) | {"warnings": list(prediction.warnings)}
+    table = None
+    if not options.no_waves:
+        from ecglens.explain.by_wave import sentence, table_by_wave
+
+        table = table_by_wave(explanation, record.signal[None])
+    for label in labels:
+        row = answer["labels"][label]
+        threshold = card.thresholds[card.labels.index(label)]
+        row |= {"threshold": threshold, "positive": row["probability"] >= threshold}
+        row |= _ranked(explanation, label, options.top)
+        if table is not None:
+            row["sentence"] = sentence(table, label)
+        if options.flip:
+            row["flip"] = _flip(explanation, label, threshold, options, model, record)
+    if options.without:
+        answer["without"] = _without(options, labels, model, record)
+    if options.npz:
+        explanation.save(options.npz / f"{record.name}_{options.method}.npz")
+    return answer, table
+
+
+def _require_same(model, explanation, prediction) -> None:
+    """Refuse a trained model that is not the one that the file was exported from."""
+    places = [prediction.card.labels.index(label) for label in explanation.labels]
+    exported, own = prediction.logit[places], explanation.logit[0]
+    for label, wanted, found in zip(explanation.labels, exported, own, strict=True):
+        if abs(wanted - found) > SAME_MODEL * max(1.0, abs(wanted)):
+            raise ModelError(
+                model.name,
+                f"a logit of {found:.4f} for {label}",
+                f"{wanted:.4f}, as the exported file gives",
+                "Name the trained model that it was exported from with --keras.",
+            )
+
+
+def _ranked(explanation, label: str, k: int) -> dict:
+    from ecglens.explain.whatif import top_leads, top_segments
+
+    by_lead = explanation.attribution.shape[2] > 1
+    ranked = {"segments": top_segments(explanation, 0, label, k)}
+    if by_lead:
+        ranked["leads"] = top_leads(explanation, 0, label, k)
+    return {
+        name: [{"part": str(r.part), "attribution": r.attribution, "share": r.share} for r in rows]
+        for name, rows in ranked.items()
+    }
+
+
+def _flip(explanation, label: str, threshold: float, options, model, record) -> dict:
+    from ecglens.explain.whatif import smallest_flip
+
+    by = "window" if options.no_waves else "wave"
+    found = smallest_flip(model, explanation, record, label, threshold, by=by, fill=options.fill)
+    return {"turned": found.turned, "without": list(map(str, found.parts)), "after": found.after}
+
+
+def _without(options: argparse.Namespace, labels: list[str], model, record) -> dict:
+    from ecglens.explain.parts import Part
+    from ecglens.explain.whatif import what_if
+
+    parts = [Part.of(text) for text in options.without]
+    found = what_if(model, record, parts, labels, fill=options.fill)
+    after = dict(zip(labels, map(float, found.after[0]), strict=True))
+    return {"parts": list(map(str, parts)), "fill": options.fill, "probability": after}
+
+
+def _write_csv(tables: list, path: Path) -> None:
+    import pandas as pd
+
+    from ecglens.files import whole_file
+
+    with whole_file(path) as part:
+        pd.concat(tables).to_csv(part, index=False)
+
+
+def text(answer: dict) -> str:
+    """Return an answer as text."""
+    cost = answer["cost"]
+    passes = f"{cost['forward_passes']} forward and {cost['gradient_passes']} gradient passes"
+    lines = [f"{answer['record']}: {answer['method']}, {passes}, {cost['seconds']:.2f} s"]
+    for label, row in answer["labels"].items():
+        verdict = "yes" if row["positive"] else "no"
+        lines += [
+            f"{label}: probability {row['probability']:.3f}, threshold {row['threshold']:.3f}: "
+            f"{verdict}",
+            f"  attribution {row['attribution_sum']:.3f} + bias {row['bias']:.3f}, "
+            f"logit {row['logit']:.3f}; they differ by {row['completeness_error']:.2g}",
+        ]
+        lines += [f"  {row['sentence']}"] if "sentence" in row else []
+        for name in ("leads", "segments"):
+            shares = (f"{r['part']} {100 * r['share']:+.0f} %" for r in row.get(name, []))
+            lines += [f"  {name}: {', '.join(shares)}"] if name in row else []
+        lines += [_flip_line(row["flip"])] if "flip" in row else []
+    if "without" in answer:
+        gone = answer["without"]
+        after = (f"{label} {value:.3f}" for label, value in gone["probability"].items())
+        lines.append(f"without {' and '.join(gone['parts'])} ({gone['fill']}): {', '.join(after)}")
+    lines += [f"note: {note}" for note in answer["notes"]]
+    return "\n".join([*lines, *(f"warning: {warning}" for warning in answer["warnings"])])
+
+
+def _flip_line(flip: dict) -> str:
+    if not flip["turned"]:
+        return f"  no removal turns the decision; nearest: probability {flip['after']:.3f}"
+    return f"  without {', '.join(flip['without'])} it turns: probability {flip['after']:.3f}"
