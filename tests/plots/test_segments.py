@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecglens.errors import ModelError, ParameterError
-from ecglens.plots.segments import draw_segments, draw_waves
+from ecglens.plots.segments import draw_segments, draw_waves, segment_sums
 from ecglens.record import LEADS
 
 
@@ -113,3 +113,16 @@ def test_a_wave_of_another_shape_or_not_finite_is_refused_by_name(row):
 def test_no_wave_is_refused():
     with pytest.raises(ParameterError, match="at least one wave"):
         draw_waves({})
+
+
+def test_segments_add_up_to_the_map_whatever_is_left_at_the_end():
+    attribution = np.random.default_rng(0).normal(size=(1003, 12))
+    sums = segment_sums(attribution, 100.0, 0.2)
+    assert sums.shape == (12, 51)
+    np.testing.assert_allclose(sums.sum(axis=1), attribution.sum(axis=0))
+    np.testing.assert_allclose(sums[3, 7], attribution[140:160, 3].sum())
+
+
+def test_a_window_below_a_sample_is_refused():
+    with pytest.raises(ParameterError, match="at least one sample"):
+        segment_sums(np.zeros((100, 12)), 100.0, 0.001)

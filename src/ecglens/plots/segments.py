@@ -79,6 +79,35 @@ def draw_segments(
     return figure
 
 
+def segment_sums(attribution: np.ndarray, sampling_frequency: float, window: float) -> np.ndarray:
+    """Return a map summed over windows that adjoin, as :func:`draw_segments` takes it.
+
+    Parameters
+    ----------
+    attribution : ndarray, shape (samples, 12 or 1)
+    sampling_frequency : float
+        Hz.
+    window : float
+        s; rounded to whole samples. What is left at the end is a shorter window, so that the sums
+        still add up to the map's.
+
+    Returns
+    -------
+    ndarray of float64, shape (12 or 1, windows)
+
+    Raises
+    ------
+    ParameterError
+        If the window is shorter than a sample.
+    """
+    length = round(window * sampling_frequency)
+    if length < 1:
+        found = f"{window} s at {sampling_frequency:g} Hz"
+        raise ParameterError("window", found, "at least one sample")
+    starts = np.arange(0, len(attribution), length)
+    return np.add.reduceat(np.asarray(attribution, np.float64), starts, axis=0).T
+
+
 def draw_waves(
     shares: Mapping[str, Sequence[float]], *, title: str = "", unit: str = "logit"
 ) -> Figure:
