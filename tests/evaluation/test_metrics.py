@@ -9,6 +9,7 @@ from sklearn import metrics as sklearn_metrics
 from ecglens.evaluation.metrics import (
     RULES,
     auroc,
+    average_precision,
     choose_threshold,
     choose_thresholds,
     macro_auroc,
@@ -188,6 +189,18 @@ def test_micro_figures_are_those_of_all_labels_decisions_pooled():
         sklearn_metrics.roc_auc_score(positive, probability, average="micro")
     )
     assert micro["accuracy"] == pytest.approx((positive == predicted).mean())
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=labelled())
+def test_average_precision_agrees_with_scikit_learn_ties_included(case):
+    truth, probability = case
+    expected = sklearn_metrics.average_precision_score(truth, probability)
+    assert average_precision(truth, probability) == pytest.approx(expected)
+
+
+def test_average_precision_without_a_positive_is_not_a_number():
+    assert np.isnan(average_precision(np.zeros(3), PROBABILITY[:3]))
 
 
 def test_the_auroc_of_one_class_is_not_a_number():

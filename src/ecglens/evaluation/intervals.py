@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.stats import beta
-from sklearn.metrics import average_precision_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from ecglens.errors import ParameterError
 from ecglens.evaluation.delong import auroc_interval
-from ecglens.evaluation.metrics import MEASURES, macro_micro, report
+from ecglens.evaluation.metrics import MEASURES, average_precision, macro_micro, report
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -160,11 +160,10 @@ def _label_rows(label, truth, probability, threshold, groups, resamples, figures
     def f1_and_precision(truth, probability):
         given, hits = probability >= threshold, truth & (probability >= threshold)
         f1 = 2 * hits.sum() / max(int(truth.sum() + given.sum()), 1)
-        found = average_precision_score(truth, probability) if truth.any() else np.nan
-        return [f1, found]
+        return [f1, average_precision(truth, probability)]
 
     low, high = bootstrap(f1_and_precision, truth, probability, groups=groups, resamples=resamples)
-    area = float(average_precision_score(truth, probability))
+    area = average_precision(truth, probability)
     rows.append(_row(label, "f1", figures["f1"], low[0], high[0], "bootstrap"))
     rows.append(_row(label, "average_precision", area, low[1], high[1], "bootstrap"))
     return rows

@@ -140,6 +140,22 @@ def auroc(truth: np.ndarray, probability: np.ndarray) -> float:
     return float(over / (positives * negatives))
 
 
+def average_precision(truth: np.ndarray, probability: np.ndarray) -> float:
+    """Return the mean precision over the positives of one label, as scikit-learn defines it.
+
+    Own code, because a bootstrap asks for it thousands of times and scikit-learn's checks take ten
+    times as long as the sum. NaN where there is no positive record.
+    """
+    order = np.argsort(-probability, kind="stable")
+    hits, ordered = np.cumsum(np.asarray(truth)[order].astype(bool)), probability[order]
+    if not len(hits) or not hits[-1]:
+        return float("nan")
+    # Records of one probability are given, or not, together.
+    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
+    found = np.diff(hits[last], prepend=0)
+    return float((found * hits[last] / (last + 1)).sum() / hits[-1])
+
+
 def _figures(truth: np.ndarray, probability: np.ndarray, threshold: float) -> dict:
     figures = _counted(truth.astype(bool), probability >= threshold)
     return {"auroc": auroc(truth, probability), **figures}
