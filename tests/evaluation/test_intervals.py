@@ -111,3 +111,13 @@ def test_the_band_runs_around_the_curve_from_corner_to_corner(answers):
     assert (low <= high).all()
     assert high[-1] == low[-1] == 1
     assert (high - low)[5] > 0
+
+
+def test_perfect_answers_of_few_records_claim_no_certainty():
+    truth = np.array([[0], [0], [0], [1], [1], [0]], np.float32)
+    table = interval_table(truth, truth * 0.8 + 0.1, ["A"], [0.5], resamples=50)
+    rows = {row["measure"]: row for row in table if row["label"] == "A"}
+    assert rows["average_precision"]["value"] == 1
+    assert np.isnan(rows["average_precision"]["low"])
+    assert rows["auroc"]["low"] == pytest.approx(0.025 ** (1 / 2))
+    assert rows["sensitivity"]["low"] == pytest.approx(0.025 ** (1 / 2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecglens.errors import ParameterError
-from ecglens.plots.curves import Curve, draw_history, draw_roc
+from ecglens.plots.curves import Curve, draw_history, draw_precision_recall, draw_roc
 from ecglens.plots.heat import figure_bytes
 
 RATES = np.linspace(0, 1, 50)
@@ -124,3 +124,30 @@ def test_two_runs_give_identical_bytes():
     for draw, content in ((draw_roc, curves), (draw_history, HISTORY)):
         first, second = (figure_bytes(draw(content, title="one"), "svg") for _ in range(2))
         assert first == second
+
+
+def test_a_precision_recall_curve_has_its_chance_its_point_and_its_interval():
+    curve = Curve(RATES, 1 - RATES, 0.5, (0.4, 0.6), (0.41, 0.59), chance=0.12)
+    axes = draw_precision_recall({"MI": curve}).axes[0]
+    drawn = {line.get_gid(): line.get_xydata() for line in axes.lines if line.get_gid()}
+    assert drawn["chance MI"][:, 1].tolist() == [0.12, 0.12]
+    assert drawn["operating point MI"].tolist() == [[0.4, 0.6]]
+    assert legend(axes)[0] == "MI  0.500 (0.410–0.590)"
+    assert axes.get_legend().get_title().get_text() == "average precision (95 % interval)"
+
+
+def test_an_interval_that_is_not_known_is_not_written():
+    curve = Curve(RATES, RATES, 1.0, interval=(np.nan, np.nan))
+    assert legend(draw_roc({"MI": curve}).axes[0])[0] == "MI  1.000"
+
+
+def test_bands_are_drawn_for_a_few_labels_only():
+    band = (RATES, RATES * 0.9, RATES)
+    for labels in (3, 4):
+        curves = {f"L{i}": Curve(RATES, RATES, 0.5, band=band) for i in range(labels)}
+        assert len(draw_roc(curves).axes[0].collections) == (3 if labels == 3 else 0)
+
+
+def test_precision_recall_refuses_what_roc_refuses():
+    with pytest.raises(ParameterError, match="precision-recall curves: found no label"):
+        draw_precision_recall({})

@@ -123,7 +123,9 @@ def interval_table(
     list of dict
         ``label`` (or "macro", "micro"), ``measure``, ``value``, ``low``, ``high``, ``method``:
         "Clopper-Pearson" for shares of counts, "DeLong" for a label's AUROC, "bootstrap" for the
-        rest. Precision is the positive predictive value, sensitivity the recall.
+        rest. Precision is the positive predictive value, sensitivity the recall. A bootstrap
+        interval without any width is NaN: where every resample is perfect, as with few records, it
+        would claim a certainty that is not there.
     """
     result = report(truth, probability, labels, thresholds)
     rows = []
@@ -170,6 +172,8 @@ def _label_rows(label, truth, probability, threshold, groups, resamples, figures
 
 
 def _row(label: str, measure: str, value, low, high, method: str) -> dict:
+    if method == "bootstrap" and low == high:
+        low = high = float("nan")
     ends = {"value": float(value), "low": float(low), "high": float(high)}
     return {"label": label, "measure": measure, **ends, "method": method}
 

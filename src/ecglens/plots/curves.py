@@ -16,6 +16,7 @@ from ecglens.errors import ParameterError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 LEGEND_INSIDE = 8  # labels that leave the curves free; more of them stand beside the square
+PRECISION_LEGEND_INSIDE = 3  # because poor precision runs along the lower edge
 LEGEND_ROWS = 26  # entries that stand one above another beside the square
 DPI = 130
 
@@ -71,12 +72,12 @@ def draw_roc(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
         If there is no curve, or the two rates of one differ in length.
     """
     _check(curves, "ROC curve")
-    figure, axes = _square(len(curves))
+    figure, axes = _square(len(curves), LEGEND_INSIDE)
     axes.plot([0, 1], [0, 1], color="#999999", lw=1, linestyle="dashed", label="chance  0.500")
     axes.set_xlabel("false positive rate (1 \N{MINUS SIGN} specificity)")
     axes.set_ylabel("sensitivity")
     _draw_curves(axes, curves)
-    _legend(axes, curves, "AUROC", "lower right")
+    _legend(axes, curves, "AUROC", "lower right", LEGEND_INSIDE)
     axes.set_title(title, fontsize=12, fontweight="bold", loc="left")
     return figure
 
@@ -102,7 +103,7 @@ def draw_precision_recall(curves: Mapping[str, Curve], *, title: str = "") -> Fi
         If there is no curve, or the two rates of one differ in length.
     """
     _check(curves, "precision-recall curve")
-    figure, axes = _square(len(curves))
+    figure, axes = _square(len(curves), PRECISION_LEGEND_INSIDE)
     axes.plot([], [], color="#666666", lw=1, linestyle="dotted", label="chance (share of records)")
     axes.set_xlabel("sensitivity (recall)")
     axes.set_ylabel("precision (positive predictive value)")
@@ -111,7 +112,7 @@ def draw_precision_recall(curves: Mapping[str, Curve], *, title: str = "") -> Fi
         if curve.chance is not None:
             level, (colour, _) = [curve.chance] * 2, _look(index)
             axes.plot([0.9, 1], level, color=colour, ls="dotted", lw=1.5, gid=f"chance {label}")
-    _legend(axes, curves, "average precision", "lower left")
+    _legend(axes, curves, "average precision", "lower left", PRECISION_LEGEND_INSIDE)
     axes.set_title(title, fontsize=12, fontweight="bold", loc="left")
     return figure
 
@@ -171,9 +172,9 @@ def _look(index: int) -> tuple[str, object]:
     return COLOURS[index % len(COLOURS)], STYLES[index // len(COLOURS) % len(STYLES)]
 
 
-def _square(labels: int) -> tuple[Figure, Axes]:
-    """Return a figure and its square axes."""
-    beside = labels > LEGEND_INSIDE
+def _square(labels: int, inside: int) -> tuple[Figure, Axes]:
+    """Return a figure and its square axes, with room beside where there are more labels."""
+    beside = labels > inside
     columns = math.ceil((labels + 2) / LEGEND_ROWS) if beside else 0
     figure = _open_figure(6.0 + 1.6 * columns, 6.0)
     axes = figure.add_subplot(anchor="W")
@@ -190,7 +191,7 @@ def _draw_curves(axes: Axes, curves: Mapping[str, Curve], drawstyle: str = "defa
     for index, (label, curve) in enumerate(curves.items()):
         colour, style = _look(index)
         name = f"{label}  {curve.area:.3f}"
-        if curve.interval is not None:
+        if curve.interval is not None and np.isfinite(curve.interval).all():
             name += " ({:.3f}\N{EN DASH}{:.3f})".format(*curve.interval)
         look = {"color": colour, "linestyle": style, "lw": width, "drawstyle": drawstyle}
         axes.plot(curve.x, curve.y, label=name, **look)
@@ -202,7 +203,7 @@ def _draw_curves(axes: Axes, curves: Mapping[str, Curve], drawstyle: str = "defa
         axes.plot([], [], **_marker("#666666"), label="operating point")
 
 
-def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str) -> None:
+def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str, inside: int) -> None:
     """Place the legend in the emptier corner, or beside the square where it would not fit."""
     handles, names = axes.get_legend_handles_labels()
     # Chance, drawn first to lie behind, is listed last.
@@ -210,7 +211,7 @@ def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str) -> 
     stated = any(curve.interval is not None for curve in curves.values())
     head = f"{area} (95 % interval)" if stated else area
     look = {"title": head, "fontsize": 9, "framealpha": 0.9, "edgecolor": "none"}
-    if len(curves) <= LEGEND_INSIDE:
+    if len(curves) <= inside:
         axes.legend(**entries, **look, loc=corner)
     else:
         columns = math.ceil((len(curves) + 2) / LEGEND_ROWS)
