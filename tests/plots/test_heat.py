@@ -168,9 +168,11 @@ def test_heat_at_a_high_rate_is_averaged_to_what_a_page_can_show():
     assert (image[0, :250] == 255).all()
 
 
-def test_an_all_zero_attribution_draws_white():
+def test_an_all_zero_attribution_draws_white_and_is_said_to_be_empty():
     figure = draw_heat(a_record(), np.zeros((400, 12)))
     assert is_white(*colours_behind(figure, ("V5", 2.0)))
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert "The attribution is nought everywhere." in words
 
 
 def test_the_colour_bar_states_unit_ends_and_meaning():

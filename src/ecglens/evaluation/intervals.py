@@ -161,7 +161,8 @@ def _label_rows(label, truth, probability, threshold, groups, resamples, figures
 
     def f1_and_precision(truth, probability):
         given, hits = probability >= threshold, truth & (probability >= threshold)
-        f1 = 2 * hits.sum() / max(int(truth.sum() + given.sum()), 1)
+        held = int(truth.sum() + given.sum())
+        f1 = 2 * hits.sum() / held if held else np.nan
         return [f1, average_precision(truth, probability)]
 
     low, high = bootstrap(f1_and_precision, truth, probability, groups=groups, resamples=resamples)

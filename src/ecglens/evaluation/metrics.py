@@ -171,7 +171,7 @@ def _counted(truth: np.ndarray, given: np.ndarray) -> dict:
         "specificity": _share(rejected, negatives),
         "precision": hits / max(hits + false_alarms, 1),
         "npv": rejected / max(rejected + positives - hits, 1),
-        "f1": 2 * hits / max(positives + hits + false_alarms, 1),
+        "f1": _share(2 * hits, positives + hits + false_alarms),
         "accuracy": (hits + rejected) / len(truth),
     }
 

@@ -110,8 +110,8 @@ def draw_heat(
     """
     density = _density(record, attribution, signed)
     lines = [line for line in subtitle.split("\n") if line.strip()]
-    hidden = _says_what_is_hidden(density, record, layout)
-    lines += [hidden] if hidden else []
+    said = _says_what_is_not_seen(density, record, layout)
+    lines += [said] if said else []
     heading = MARGIN + 7.0 * bool(title) + 6.0 * len(lines)
     sheet = plan_sheet(record, layout, heading=heading, footing=16.0, speed=speed, gain=gain)
     colours = ScalarMappable(Normalize(*_limits(density, signed)), HEAT if signed else FOR)
@@ -191,16 +191,17 @@ def _limits(density: np.ndarray, signed: bool) -> tuple[float, float]:
     return (-limit if signed else 0.0), limit
 
 
-def _says_what_is_hidden(density: np.ndarray, record: Record, layout: str) -> str:
-    """Return which part of an attribution by lead a layout shows; empty where it shows all."""
-    strips = plan_sheet(record, layout, heading=0.0, footing=0.0).strips
+def _says_what_is_not_seen(density: np.ndarray, record: Record, layout: str) -> str:
+    """Return that a map is empty, or which part of one by lead a layout shows, or nothing."""
+    strength = np.abs(density)
+    if not strength.any():
+        return "The attribution is nought everywhere."
     shown = np.zeros((len(density), len(LEADS)), bool)
-    for strip in strips:
+    for strip in plan_sheet(record, layout, heading=0.0, footing=0.0).strips:
         shown[strip.start : strip.stop, strip.lead] = True
     if density.shape[1] == 1 or shown.all():
         return ""
-    strength = np.abs(density)
-    share = float(strength[shown].sum() / (strength.sum() or 1.0))
+    share = float(strength[shown].sum() / strength.sum())
     return f"This layout shows {100 * share:.0f} % of the attribution, in absolute terms."
 
 
