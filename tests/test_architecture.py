@@ -25,7 +25,7 @@ LAYERS = (
     ("tracking",),
     ("training", "export", "registry", "serve"),
     ("import_xplaim",),
-    ("commands", "benchmark_command"),
+    ("commands",),
     ("cli",),
 )
 ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}

@@ -267,3 +267,71 @@ def test_a_reader_that_stops_early_gets_no_traceback(exported, records):
         error = process.stderr.read().decode()
     assert process.returncode == 1
     assert error == ""
+
+
+@pytest.fixture
+def plot(records, tmp_path, capsys, monkeypatch):
+    """Return a function that runs ``ecglens plot`` into a folder and gives code, files, errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        code = main(["plot", *map(str, arguments), "--out", "pictures"])
+        _, err = capsys.readouterr()
+        folder = tmp_path / "pictures"
+        return code, sorted(folder.iterdir()) if folder.exists() else [], err
+
+    return run
+
+
+def test_plot_draws_a_tracing_on_paper_without_any_model(plot, records):
+    code, files, err = plot(records[0], records[1])
+    assert code == 0
+    assert [path.name for path in files] == ["00001_lr.png", "00002_lr.png"]
+    assert all(path.read_bytes().startswith(PNG) for path in files)
+    assert err.splitlines() == [f"wrote pictures/{path.name}" for path in files]
+
+
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_plot_writes_every_type_of_picture(plot, records, kind, start):
+    _, (path,), _ = plot(records[0], "--format", kind, "--layout", "V1", "--gain", "20")
+    assert path.name == f"00001_lr.{kind}"
+    assert path.read_bytes().startswith(start)
+
+
+def test_plot_quick_needs_no_paper(plot, records):
+    code, (path,), _ = plot(records[0], "--quick")
+    assert code == 0 and path.read_bytes().startswith(PNG)
+
+
+def test_plot_and_predict_write_the_same_picture_of_a_models_heat(
+    plot, predict, exported, records, tmp_path
+):
+    layout = ("--layout", "12x1", "--label", "AFIB")
+    _, (path,), _ = plot(records[0], "--heat", exported.file, *layout)
+    predict(records[0], "--plot", tmp_path / "predicted", *layout)
+    (other,) = (tmp_path / "predicted").iterdir()
+    assert path.name == other.name == "00001_lr_AFIB.png"
+    assert path.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--layout", "12x"], 'Did you mean "12x1"?'),
+        (["--label", "AFIB"], "Name one with --heat."),
+        (["--quick", "--heat", "champion"], "expected one of the two"),
+        (["--gain", "-1"], "a number of mm/mV above 0"),
+        (["--heat", "nowhere.onnx"], "nowhere.onnx: found no such file"),
+    ],
+)
+def test_plot_says_what_is_wrong_and_writes_nothing(plot, records, wrong, said):
+    code, files, err = plot(records[0], *wrong)
+    assert code == 1 and files == []
+    assert said in err
+
+
+def test_one_unreadable_record_does_not_keep_plot_from_the_others(plot, records):
+    code, files, err = plot("nowhere", records[0])
+    assert code == 1
+    assert [path.name for path in files] == ["00001_lr.png"]
+    assert "1 of 2 records failed" in err

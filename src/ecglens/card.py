@@ -3,7 +3,7 @@
 import json
 from dataclasses import MISSING, dataclass, field
 
-from ecglens.errors import ModelError
+from ecglens.errors import LabelError, ModelError, did_you_mean
 from ecglens.quality import known_rules
 from ecglens.record import LEADS
 
@@ -79,6 +79,19 @@ class ModelCard:
         """What a reader of any of its predictions must know."""
         simulated = [WARNING_SIMULATED] if self.dataset == "simulated" else []
         return (*simulated, *([] if self.additive else [WARNING_NOT_ADDITIVE]))
+
+    def column(self, label: str) -> int:
+        """Return a label's place among the outputs.
+
+        Raises
+        ------
+        LabelError
+            If the model has no such label.
+        """
+        if label not in self.labels:
+            mend = did_you_mean(label, self.labels)
+            raise LabelError(self.model, f"no label {label!r}", "one of its labels", mend)
+        return self.labels.index(label)
 
     @classmethod
     def from_json(cls, text: str, source: object) -> "ModelCard":

@@ -12,7 +12,7 @@ from ecglens.errors import DatasetError, ParameterError, did_you_mean
 from ecglens.labels import SPLITS, Task, carries, label_matrix, require_both_classes
 from ecglens.store import Store
 
-_NEEDED, _OPTIONAL = ("record_id", "split", "labels"), ("undecided", "draws")
+_NEEDED, _OPTIONAL = ("record_id", "split", "labels"), ("undecided", "draws", "patient_id")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Split:
     truth : ndarray of float32, shape (records, labels)
     abstained : int
         Records that would take part but for their quality; they are not among ``rows``.
+    patients : ndarray, shape (records,), optional
+        Whose record it is, where the manifest says so.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Split:
     record_ids: np.ndarray
     truth: np.ndarray
     abstained: int = 0
+    patients: np.ndarray | None = None
 
 
 def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
@@ -73,7 +76,8 @@ def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:
     rows = np.flatnonzero(belongs & ~abstained)
     require_both_classes(truth[rows], task, split)
     left_out = int((belongs & abstained).sum())
-    return Split(split, rows, store.record_ids[rows], truth[rows], left_out)
+    patients = table.patient_id.to_numpy()[rows] if "patient_id" in table else None
+    return Split(split, rows, store.record_ids[rows], truth[rows], left_out, patients)
 
 
 def _read(manifest: Path) -> pd.DataFrame:

@@ -8,7 +8,9 @@ from sklearn import metrics as sklearn_metrics
 
 from ecglens.evaluation.metrics import (
     RULES,
+    auroc,
     auroc_by_task,
+    average_precision,
     choose_threshold,
     choose_thresholds,
     macro_auroc,
@@ -131,6 +133,7 @@ def test_a_report_worked_out_by_hand():
             "sensitivity": 2 / 3,
             "specificity": 1.0,
             "precision": 1.0,
+            "npv": 3 / 4,
             "f1": 4 / 5,
             "accuracy": 5 / 6,
         }
@@ -150,6 +153,7 @@ def test_a_report_agrees_with_scikit_learn(case, threshold):
         "sensitivity": sklearn_metrics.recall_score(positive, predicted),
         "specificity": sklearn_metrics.recall_score(~positive, ~predicted),
         "precision": sklearn_metrics.precision_score(positive, predicted, zero_division=0),
+        "npv": sklearn_metrics.precision_score(~positive, ~predicted, zero_division=0),
         "f1": sklearn_metrics.f1_score(positive, predicted),
         "accuracy": sklearn_metrics.accuracy_score(positive, predicted),
     }
@@ -168,6 +172,41 @@ def test_macro_figures_are_means_over_labels_and_the_threshold_itself_is_positiv
         rows = [row[measure] for row in result["labels"].values()]
         assert value == pytest.approx(sum(rows) / 2)
     assert result["macro"]["auroc"] == pytest.approx(0.5)
+
+
+def test_micro_figures_are_those_of_all_labels_decisions_pooled():
+    rng = np.random.default_rng(4)
+    truth = (rng.random((300, 3)) < [0.1, 0.4, 0.7]).astype(np.float32)
+    probability = rng.random((300, 3)) / 2 + 0.4 * truth
+    thresholds = np.array([0.3, 0.4, 0.5])
+    micro = report(truth, probability, "ABC", thresholds)["micro"]
+    positive, predicted = truth.astype(bool), probability >= thresholds
+    assert micro["f1"] == pytest.approx(
+        sklearn_metrics.f1_score(positive, predicted, average="micro")
+    )
+    assert micro["precision"] == pytest.approx(
+        sklearn_metrics.precision_score(positive, predicted, average="micro")
+    )
+    assert micro["auroc"] == pytest.approx(
+        sklearn_metrics.roc_auc_score(positive, probability, average="micro")
+    )
+    assert micro["accuracy"] == pytest.approx((positive == predicted).mean())
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=labelled())
+def test_average_precision_agrees_with_scikit_learn_ties_included(case):
+    truth, probability = case
+    expected = sklearn_metrics.average_precision_score(truth, probability)
+    assert average_precision(truth, probability) == pytest.approx(expected)
+
+
+def test_average_precision_without_a_positive_is_not_a_number():
+    assert np.isnan(average_precision(np.zeros(3), PROBABILITY[:3]))
+
+
+def test_the_auroc_of_one_class_is_not_a_number():
+    assert np.isnan(auroc(np.ones(4), PROBABILITY[:4]))
 
 
 def test_a_label_that_is_never_predicted_has_precision_zero():

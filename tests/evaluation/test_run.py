@@ -11,7 +11,13 @@ from keras import ops
 
 import ecglens.evaluation.run as run
 from ecglens.evaluation.metrics import choose_thresholds, report
-from ecglens.evaluation.run import draw_explanations, evaluate, predict_probability, write_report
+from ecglens.evaluation.run import (
+    draw_explanations,
+    evaluate,
+    predict_probability,
+    write_case_file,
+    write_report,
+)
 from ecglens.models.additive import AdditiveHead
 from ecglens.record import LEADS
 
@@ -161,3 +167,37 @@ def test_only_as_many_labels_are_drawn_as_asked_and_none_that_was_never_found(
     assert names(result, 0) == []
     assert names(result, 1) == ["A.png"]
     assert names(replace(result, thresholds=[1.1, result.thresholds[1]]), 2) == ["B.png"]
+
+
+def test_every_curve_is_drawn_and_the_intervals_hold_the_figures(written, result):
+    for name in ("roc", "precision_recall", "reliability"):
+        assert (written / f"{name}.png").read_bytes().startswith(PNG)
+    table = {(row["label"], row["measure"]): row for row in rows(written / "intervals.csv")}
+    for label in "AB":
+        row = table[label, "auroc"]
+        assert float(row["value"]) == pytest.approx(result.test["labels"][label]["auroc"], abs=1e-6)
+        assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
+
+
+def test_the_case_file_holds_found_missed_and_false_cases(
+    model, learnable, splits, result, tmp_path
+):
+    about = model, learnable.store, splits[1], learnable.task, result
+    path = tmp_path / "cases.pdf"
+    kinds = set()
+    for k in range(2):
+        truth, given = (
+            splits[1].truth[:, k] == 1,
+            result.test_probability[:, k] >= (result.thresholds[k]),
+        )
+        kinds |= {(k, t, g) for t, g in zip(truth, given, strict=True) if t or g}
+    assert write_case_file(*about, path, 2) == len(kinds) > 2
+    content = path.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") == len(kinds) + 1
+
+
+def test_without_a_case_no_file_is_written(model, learnable, splits, result, tmp_path):
+    about = model, learnable.store, splits[1], learnable.task, result
+    assert write_case_file(*about, tmp_path / "cases.pdf", 0) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecglens.errors import ParameterError
-from ecglens.plots.curves import draw_history, draw_roc
+from ecglens.plots.curves import Curve, draw_history, draw_precision_recall, draw_roc
 from ecglens.plots.heat import figure_bytes
 
 RATES = np.linspace(0, 1, 50)
@@ -16,7 +16,10 @@ def legend(axes):
 
 def test_curve_chance_diagonal_and_operating_point_lie_where_their_rates_say():
     figure = draw_roc(
-        {"MI": (RATES, np.sqrt(RATES), 2 / 3, (0.25, 0.5)), "CD": (RATES, RATES, 0.5, None)}
+        {
+            "MI": Curve(RATES, np.sqrt(RATES), 2 / 3, (0.25, 0.5)),
+            "CD": Curve(RATES, RATES, 0.5, None),
+        }
     )
     axes = figure.axes[0]
     drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
@@ -28,7 +31,7 @@ def test_curve_chance_diagonal_and_operating_point_lie_where_their_rates_say():
 
 
 def test_the_roc_axes_are_square_and_hold_both_rates():
-    figure = draw_roc({"MI": (RATES, RATES, 0.5, None)})
+    figure = draw_roc({"MI": Curve(RATES, RATES, 0.5, None)})
     figure.draw_without_rendering()
     box = figure.axes[0].get_window_extent()
     assert box.width == pytest.approx(box.height, rel=0.01)
@@ -36,14 +39,14 @@ def test_the_roc_axes_are_square_and_hold_both_rates():
 
 
 def test_the_legend_states_auroc_to_three_decimals_and_what_the_marker_means():
-    with_point = draw_roc({"MI": (RATES, RATES, 0.92449, (0.1, 0.1))})
-    without = draw_roc({"MI": (RATES, RATES, 0.92449, None)})
+    with_point = draw_roc({"MI": Curve(RATES, RATES, 0.92449, (0.1, 0.1))})
+    without = draw_roc({"MI": Curve(RATES, RATES, 0.92449, None)})
     assert legend(with_point.axes[0]) == ["MI  0.924", "operating point", "chance  0.500"]
     assert legend(without.axes[0]) == ["MI  0.924", "chance  0.500"]
 
 
 def test_curves_of_28_labels_differ_in_colour_or_line_style():
-    figure = draw_roc({f"label {i}": (RATES, RATES, 0.5, None) for i in range(28)})
+    figure = draw_roc({f"label {i}": Curve(RATES, RATES, 0.5, None) for i in range(28)})
     curves = [line for line in figure.axes[0].lines if line.get_label().startswith("label")]
     looks = {(line.get_color(), str(line._unscaled_dash_pattern)) for line in curves}
     assert len(looks) == 28
@@ -51,7 +54,7 @@ def test_curves_of_28_labels_differ_in_colour_or_line_style():
 
 @pytest.mark.parametrize("labels", [1, 8, 9, 71])
 def test_the_legend_lies_on_the_page_and_off_the_good_corner(labels):
-    figure = draw_roc({f"L{i}": (RATES, RATES, 0.5, None) for i in range(labels)})
+    figure = draw_roc({f"L{i}": Curve(RATES, RATES, 0.5, None) for i in range(labels)})
     figure.draw_without_rendering()
     axes = figure.axes[0]
     box = axes.get_legend().get_window_extent()
@@ -68,7 +71,7 @@ def test_no_curve_at_all_is_refused():
 
 def test_rates_of_different_length_are_refused_by_label():
     with pytest.raises(ParameterError, match=r"ROC curve of MI: found \(50,\) and \(3,\) rates"):
-        draw_roc({"MI": (RATES, RATES[:3], 0.5, None)})
+        draw_roc({"MI": Curve(RATES, RATES[:3], 0.5, None)})
 
 
 HISTORY = {
@@ -117,7 +120,34 @@ def test_a_history_without_epochs_is_refused():
 
 
 def test_two_runs_give_identical_bytes():
-    curves = {"MI": (RATES, np.sqrt(RATES), 2 / 3, (0.25, 0.5))}
+    curves = {"MI": Curve(RATES, np.sqrt(RATES), 2 / 3, (0.25, 0.5))}
     for draw, content in ((draw_roc, curves), (draw_history, HISTORY)):
         first, second = (figure_bytes(draw(content, title="one"), "svg") for _ in range(2))
         assert first == second
+
+
+def test_a_precision_recall_curve_has_its_chance_its_point_and_its_interval():
+    curve = Curve(RATES, 1 - RATES, 0.5, (0.4, 0.6), (0.41, 0.59), chance=0.12)
+    axes = draw_precision_recall({"MI": curve}).axes[0]
+    drawn = {line.get_gid(): line.get_xydata() for line in axes.lines if line.get_gid()}
+    assert drawn["chance MI"][:, 1].tolist() == [0.12, 0.12]
+    assert drawn["operating point MI"].tolist() == [[0.4, 0.6]]
+    assert legend(axes)[0] == "MI  0.500 (0.410–0.590)"
+    assert axes.get_legend().get_title().get_text() == "average precision (95 % interval)"
+
+
+def test_an_interval_that_is_not_known_is_not_written():
+    curve = Curve(RATES, RATES, 1.0, interval=(np.nan, np.nan))
+    assert legend(draw_roc({"MI": curve}).axes[0])[0] == "MI  1.000"
+
+
+def test_bands_are_drawn_for_a_few_labels_only():
+    band = (RATES, RATES * 0.9, RATES)
+    for labels in (3, 4):
+        curves = {f"L{i}": Curve(RATES, RATES, 0.5, band=band) for i in range(labels)}
+        assert len(draw_roc(curves).axes[0].collections) == (3 if labels == 3 else 0)
+
+
+def test_precision_recall_refuses_what_roc_refuses():
+    with pytest.raises(ParameterError, match="precision-recall curves: found no label"):
+        draw_precision_recall({})

@@ -104,9 +104,75 @@ def test_heat_in_a_few_samples_only_sets_the_scale():
     assert draw_heat(a_record(), attribution).axes[0].images[0].norm.vmax == 3.0
 
 
-def test_an_all_zero_attribution_draws_white():
+def hatched(figure):
+    """Return the outlines of what is hatched on the page."""
+    return [patch for patch in figure.axes[0].patches if patch.get_gid() == "against"]
+
+
+@pytest.mark.parametrize("columns", [1, 12])
+def test_what_speaks_against_is_hatched_so_that_a_grey_print_tells_it(columns):
+    attribution = np.zeros((400, columns))
+    attribution[100:150], attribution[250:300] = 0.02, -0.02
+    figure = draw_heat(a_record(), attribution)
+    (outline,) = hatched(figure)
+    assert outline.get_hatch()
+    (trace,) = [line for line in figure.axes[0].lines if line.get_gid() == "lead V1"]
+    x, height = trace.get_xdata(), np.median(trace.get_ydata())
+    inside = [outline.get_path().contains_point((x[k], height + 1)) for k in (50, 125, 275, 350)]
+    assert inside == [False, False, True, False]
+
+
+def test_weak_evidence_against_and_a_map_without_a_sign_are_not_hatched():
+    attribution = np.full((400, 12), 0.02)
+    attribution[:100] = -0.003
+    assert hatched(draw_heat(a_record(), attribution)) == []
+    assert hatched(draw_heat(a_record(), np.abs(attribution), signed=False)) == []
+
+
+def test_a_map_without_a_sign_runs_from_nought_in_its_own_unit():
+    figure = draw_heat(a_record(), np.full(400, 0.05), signed=False, unit="logit per mV")
+    ticks = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert ticks == ["0", "5"]
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert "logit per mV per second" in words
+    assert not any("against" in text for text in words)
+
+
+def test_a_negative_value_in_a_map_without_a_sign_is_refused():
+    attribution = np.full(400, 0.05)
+    attribution[:3] = -1e-6
+    with pytest.raises(ModelError, match="3 values below 0"):
+        draw_heat(a_record(), attribution, signed=False)
+
+
+def test_the_3x4_page_says_how_much_of_a_lead_resolved_map_it_shows():
+    attribution = np.zeros((400, 12))
+    attribution[0:10, LEADS.index("I")] = 0.03  # in the first quarter: shown
+    attribution[0:10, LEADS.index("V6")] = -0.01  # in the first quarter: hidden
+    words = {t.get_text() for t in draw_heat(a_record(), attribution, layout="3x4").axes[0].texts}
+    assert "This layout shows 75 % of the attribution, in absolute terms." in words
+    whole = draw_heat(a_record(), attribution, layout="12x1").axes[0].texts
+    assert not any("This layout" in text.get_text() for text in whole)
+    by_time = draw_heat(a_record(), attribution[:, :1], layout="3x4").axes[0].texts
+    assert not any("This layout" in text.get_text() for text in by_time)
+
+
+def test_heat_at_a_high_rate_is_averaged_to_what_a_page_can_show():
+    record = Record(np.zeros((8000, 12), np.float32), 2000, "fast")
+    attribution = np.zeros((8000, 12))
+    attribution[4000] = 1.0  # 1 of the 16 samples of a printed pixel
+    figure = draw_heat(record, attribution, layout="12x1")
+    image = figure.axes[0].images[0].get_array()
+    assert image.shape[:2] == (1, 500)
+    assert image[0, 250, 0] > image[0, 250, 2]
+    assert (image[0, :250] == 255).all()
+
+
+def test_an_all_zero_attribution_draws_white_and_is_said_to_be_empty():
     figure = draw_heat(a_record(), np.zeros((400, 12)))
     assert is_white(*colours_behind(figure, ("V5", 2.0)))
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert "The attribution is nought everywhere." in words
 
 
 def test_the_colour_bar_states_unit_ends_and_meaning():
@@ -134,7 +200,8 @@ def test_missing_samples_draw_with_heat_behind_them():
     record = a_record()
     record.signal[150:250, 2] = np.nan
     figure = draw_heat(record, np.full((400, 12), 0.01))
-    assert is_red(*colours_behind(figure, ("III", 2.0)))
+    assert is_red(*colours_behind(figure, ("III", 1.0)))
+    assert "no data" in [text.get_text() for text in figure.axes[0].texts]
 
 
 @pytest.mark.parametrize("shape", [(399,), (12, 400), (400, 3), (1, 400, 12), (400, 12, 1)])

@@ -5,6 +5,14 @@ import json
 import sys
 from pathlib import Path
 
+from ecglens.commands.shared import (
+    add_model,
+    add_policy,
+    add_what_a_file_leaves_out,
+    check_labels,
+    find_model,
+    reading,
+)
 from ecglens.errors import ECGLensError, ModelError, ParameterError
 
 # More than exporting a model changes, less than another training would.
@@ -12,8 +20,8 @@ SAME_MODEL = 1e-3
 GRADIENTS = "gradients"
 
 
-def add_parser(commands) -> argparse.ArgumentParser:
-    """Add the command; what all commands share is added by the caller."""
+def add(commands) -> None:
+    """Add the command to those of ``ecglens``."""
     parser = commands.add_parser(
         "explain",
         help="explain ECG files by any method, and ask what if a part were not there",
@@ -56,21 +64,24 @@ def add_parser(commands) -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object a record and line")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write shares by wave and lead")
     parser.add_argument("--npz", type=Path, metavar="FOLDER", help="write the maps of each record")
-    parser.add_argument(
-        "--allow-defects", action="store_true", help="in spite of missing samples or flat leads"
-    )
-    return parser
+    add_policy(parser)
+    add_model(parser)
+    add_what_a_file_leaves_out(parser)
+    parser.set_defaults(run=run)
 
 
-def run(options: argparse.Namespace, predictor) -> int:
-    """Explain each record; return 1 if any could not be explained.
+def run(options: argparse.Namespace) -> int:
+    """Explain each record; return 1 if any could not be explained."""
+    from ecglens.inference import Predictor
 
-    Parameters
-    ----------
-    options : Namespace
-        Of :func:`add_parser`'s parser.
-    predictor : Predictor
-    """
+    if options.methods:
+        print(list_methods())
+        return 0
+    if not options.records:
+        raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    predictor = Predictor(find_model(options.model))
+    predictor.rules(options.policy)
+    check_labels(options.label or [], predictor)
     settings = dict(map(_setting, options.settings))
     model = _named_model(options, predictor)
     tables, failures = [], 0
@@ -129,9 +140,8 @@ def _explain(path: str, options: argparse.Namespace, settings: dict, predictor, 
     from ecglens import formats
     from ecglens.explain import explain
 
-    leads = options.leads.split(",") if options.leads else None
-    ecg = formats.read(path, sampling_frequency=options.rate, units=options.units, leads=leads)
-    prediction = predictor.predict(ecg, allow_defects=options.allow_defects)
+    ecg = formats.read(path, **reading(options))
+    prediction = predictor.predict(ecg, policy=options.policy)
     card, record = predictor.card, prediction.record  # at the model's rate
     likeliest = [card.labels[int(prediction.probability.argmax())]]
     positive = [label for label, yes in zip(card.labels, prediction.positive, strict=True) if yes]

@@ -8,11 +8,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ecglens.evaluation.metrics import auroc_by_task, choose_thresholds, report, roc
+from ecglens.evaluation.curves import precision_recall_curves, roc_curves
+from ecglens.evaluation.intervals import interval_table
+from ecglens.evaluation.metrics import auroc_by_task, choose_thresholds, report
+from ecglens.evaluation.reliability import reliability
 from ecglens.labels import Task
-from ecglens.plots.curves import draw_roc
+from ecglens.plots.cases import Case, write_cases
+from ecglens.plots.curves import Curve, draw_precision_recall, draw_roc
 from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import save_figure
+from ecglens.plots.reliability import draw_reliability
 from ecglens.record import Record
 from ecglens.splits import Split
 from ecglens.store import Store
@@ -73,32 +78,47 @@ def predict_probability(
 
 
 def write_report(result: Evaluation, test: Split, task: Task, folder: Path) -> None:
-    """Write metrics, thresholds, test predictions and ROC curves into a folder.
+    """Write metrics, thresholds, test predictions and curves into a folder.
 
-    ``metrics.json`` (test and validation), ``thresholds.json`` (for the export), ``roc.csv``,
-    ``roc.png`` and ``predictions.csv``, a row a test record.
+    ``metrics.json`` (test and validation), ``thresholds.json`` (for the export), ``intervals.csv``
+    (each figure of the test split with its 95 % interval), ``roc.csv``, ``roc.png``,
+    ``precision_recall.png``, ``reliability.png`` and ``predictions.csv``, a row a test record.
     """
     metrics = {"test": result.test, "validation": result.validation}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     thresholds = dict(zip(task.labels, result.thresholds, strict=True))
     (folder / "thresholds.json").write_text(json.dumps(thresholds, indent=1) + "\n")
-    curves = {}
-    for k, label in enumerate(task.labels):
-        row = result.test["labels"][label]
-        false_positive_rate, sensitivity = roc(test.truth[:, k], result.test_probability[:, k])
-        point = (1 - row["specificity"], row["sensitivity"])
-        curves[label] = (false_positive_rate, sensitivity, row["auroc"], point)
+    answers = test.truth, result.test_probability, task.labels, result.thresholds
+    table = interval_table(*answers, groups=test.patients)
+    _write_intervals(table, folder / "intervals.csv")
+    curves = roc_curves(*answers, table, groups=test.patients)
     _write_roc(curves, folder / "roc.csv")
-    save_figure(draw_roc(curves, title=f"{task.name}: test split"), folder / "roc.png")
+    title = f"{task.name}: test split"
+    save_figure(draw_roc(curves, title=title), folder / "roc.png")
+    precision = precision_recall_curves(*answers, table)
+    save_figure(draw_precision_recall(precision, title=title), folder / "precision_recall.png")
+    calibration = {
+        label: reliability(test.truth[:, k], result.test_probability[:, k])
+        for k, label in enumerate(task.labels)
+    }
+    save_figure(draw_reliability(calibration, title=title), folder / "reliability.png")
     _write_predictions(result, test, task, folder / "predictions.csv")
 
 
-def _write_roc(curves: dict, path: Path) -> None:
+def _write_intervals(table: list[dict], path: Path) -> None:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(table[0]))
+        writer.writeheader()
+        for row in table:
+            writer.writerow({k: f"{v:.6f}" if isinstance(v, float) else v for k, v in row.items()})
+
+
+def _write_roc(curves: dict[str, Curve], path: Path) -> None:
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["label", "false_positive_rate", "sensitivity"])
-        for label, (false_positive_rate, sensitivity, *_) in curves.items():
-            for point in zip(false_positive_rate, sensitivity, strict=True):
+        for label, curve in curves.items():
+            for point in zip(curve.x, curve.y, strict=True):
                 writer.writerow([label, *(f"{value:.6f}" for value in point)])
 
 
@@ -152,3 +172,44 @@ def draw_explanations(
         )
         save_figure(figure, paths[-1])
     return paths
+
+
+def write_case_file(
+    model: keras.Model, store: Store, test: Split, task: Task, result: Evaluation,
+    path: Path, figures: int,
+) -> int:  # fmt: skip
+    """Write a PDF of a found, a missed and a falsely given record of the first ``figures`` labels.
+
+    Of each kind the one with the median probability; a kind that there is none of is left out.
+
+    Returns
+    -------
+    int
+        How many cases it holds. Of none, no file is written.
+    """
+    cases = []
+    for k, label in enumerate(task.labels[:figures]):
+        probability = result.test_probability[:, k]
+        truth, given = test.truth[:, k] == 1, probability >= result.thresholds[k]
+        for kind in (truth & given, truth & ~given, ~truth & given):
+            place = np.flatnonzero(kind)
+            if not len(place):
+                continue
+            chosen = place[np.argsort(probability[place])[len(place) // 2]]
+            signal = store.millivolts(test.rows[chosen : chosen + 1])
+            output = {name: value[0] for name, value in model.predict_on_batch(signal).items()}
+            cases.append(
+                Case(
+                    Record(signal[0], store.sampling_frequency, str(test.record_ids[chosen])),
+                    label,
+                    output["attribution"][..., k] if "attribution" in output else None,
+                    probability=float(output["probability"][k]),
+                    threshold=result.thresholds[k],
+                    bias=float(output["bias"][k]) if "bias" in output else None,
+                    logit=float(output["logit"][k]),
+                    truth=bool(truth[chosen]),
+                )
+            )
+    if cases:
+        write_cases(path, cases, title=f"Cases of {task.name}, test split")
+    return len(cases)

@@ -1,7 +1,8 @@
-"""ROC curves and the course of a training run."""
+"""ROC and precision-recall curves, and the course of a training run."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,23 +16,49 @@ from ecglens.errors import ParameterError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 LEGEND_INSIDE = 8  # labels that leave the curves free; more of them stand beside the square
+PRECISION_LEGEND_INSIDE = 3  # because poor precision runs along the lower edge
 LEGEND_ROWS = 26  # entries that stand one above another beside the square
 DPI = 130
 
-# For each label: false positive rates, sensitivities, AUROC, and the operating point (false
-# positive rate, sensitivity) or None.
-Curve = tuple[np.ndarray, np.ndarray, float, tuple[float, float] | None]
+BANDS_APART = 3  # curves whose bands can be told apart; of more only the areas' intervals are said
 
 
-def draw_roc(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
-    """Draw one ROC curve a label, on a square, with its operating point.
+@dataclass(frozen=True)
+class Curve:
+    """One label's curve.
 
     Parameters
     ----------
-    curves : mapping of str to tuple
-        For each label (false_positive_rate, sensitivity, auroc, operating_point): two ndarrays of
-        shape (thresholds,), a number, and (false_positive_rate, sensitivity) or None. Rates are
-        in [0, 1].
+    x, y : ndarray, shape (thresholds,)
+        Rates in [0, 1]: false positive rate and sensitivity, or sensitivity and precision.
+    area : float
+        AUROC, or average precision.
+    point : tuple of float, optional
+        (x, y) of the operating point.
+    interval : tuple of float, optional
+        Of the area.
+    band : tuple of ndarray, optional
+        (x, low, high): the pointwise interval of y.
+    chance : float, optional
+        y of a classifier that knows nothing: for precision the label's share of the records.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    area: float
+    point: tuple[float, float] | None = None
+    interval: tuple[float, float] | None = None
+    band: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    chance: float | None = None
+
+
+def draw_roc(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
+    """Draw one ROC curve a label, on a square, with its operating point and intervals.
+
+    Parameters
+    ----------
+    curves : mapping of str to Curve
+        For each label false positive rate against sensitivity; the area is the AUROC.
     title : str, optional
         Printed above the square.
 
@@ -44,23 +71,48 @@ def draw_roc(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
     ParameterError
         If there is no curve, or the two rates of one differ in length.
     """
-    if not curves:
-        raise ParameterError("ROC curves", "no label", "at least one label")
-    figure, axes = _roc_square(len(curves))
-    width = 1.5 if len(curves) <= LEGEND_INSIDE else 1.0
-    for index, (label, (false_positive, sensitivity, auroc, point)) in enumerate(curves.items()):
-        if np.shape(false_positive) != np.shape(sensitivity):
-            found = f"{np.shape(false_positive)} and {np.shape(sensitivity)} rates"
-            raise ParameterError(f"ROC curve of {label}", found, "as many of one as of the other")
-        colour = COLOURS[index % len(COLOURS)]
-        style = STYLES[index // len(COLOURS) % len(STYLES)]
-        name = f"{label}  {auroc:.3f}"
-        axes.plot(false_positive, sensitivity, color=colour, linestyle=style, lw=width, label=name)
-        if point is not None:
-            axes.plot(*point, **_marker(colour), gid=f"operating point {label}")
-    if any(point is not None for *_, point in curves.values()):
-        axes.plot([], [], **_marker("#666666"), label="operating point")
-    _roc_legend(axes, len(curves))
+    _check(curves, "ROC curve")
+    figure, axes = _square(len(curves), LEGEND_INSIDE)
+    axes.plot([0, 1], [0, 1], color="#999999", lw=1, linestyle="dashed", label="chance  0.500")
+    axes.set_xlabel("false positive rate (1 \N{MINUS SIGN} specificity)")
+    axes.set_ylabel("sensitivity")
+    _draw_curves(axes, curves)
+    _legend(axes, curves, "AUROC", "lower right", LEGEND_INSIDE)
+    axes.set_title(title, fontsize=12, fontweight="bold", loc="left")
+    return figure
+
+
+def draw_precision_recall(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
+    """Draw one precision-recall curve a label, on a square, with chance, point and intervals.
+
+    Parameters
+    ----------
+    curves : mapping of str to Curve
+        For each label sensitivity against precision; the area is the average precision.
+    title : str, optional
+        Printed above the square.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A label's chance is a short line of its own at the right, because it differs by label.
+
+    Raises
+    ------
+    ParameterError
+        If there is no curve, or the two rates of one differ in length.
+    """
+    _check(curves, "precision-recall curve")
+    figure, axes = _square(len(curves), PRECISION_LEGEND_INSIDE)
+    axes.plot([], [], color="#666666", lw=1, linestyle="dotted", label="chance (share of records)")
+    axes.set_xlabel("sensitivity (recall)")
+    axes.set_ylabel("precision (positive predictive value)")
+    _draw_curves(axes, curves, drawstyle="steps-post")
+    for index, (label, curve) in enumerate(curves.items()):
+        if curve.chance is not None:
+            level, (colour, _) = [curve.chance] * 2, _look(index)
+            axes.plot([0.9, 1], level, color=colour, ls="dotted", lw=1.5, gid=f"chance {label}")
+    _legend(axes, curves, "average precision", "lower left", PRECISION_LEGEND_INSIDE)
     axes.set_title(title, fontsize=12, fontweight="bold", loc="left")
     return figure
 
@@ -106,34 +158,65 @@ def _open_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _roc_square(labels: int) -> tuple[Figure, Axes]:
-    """Return a figure and its square axes, with the chance diagonal."""
-    beside = labels > LEGEND_INSIDE
+def _check(curves: Mapping[str, Curve], kind: str) -> None:
+    if not curves:
+        raise ParameterError(f"{kind}s", "no label", "at least one label")
+    for label, curve in curves.items():
+        if np.shape(curve.x) != np.shape(curve.y):
+            found = f"{np.shape(curve.x)} and {np.shape(curve.y)} rates"
+            raise ParameterError(f"{kind} of {label}", found, "as many of one as of the other")
+
+
+def _look(index: int) -> tuple[str, object]:
+    """Return colour and line style of a label by its place."""
+    return COLOURS[index % len(COLOURS)], STYLES[index // len(COLOURS) % len(STYLES)]
+
+
+def _square(labels: int, inside: int) -> tuple[Figure, Axes]:
+    """Return a figure and its square axes, with room beside where there are more labels."""
+    beside = labels > inside
     columns = math.ceil((labels + 2) / LEGEND_ROWS) if beside else 0
     figure = _open_figure(6.0 + 1.6 * columns, 6.0)
     axes = figure.add_subplot(anchor="W")
-    axes.plot([0, 1], [0, 1], color="#999999", lw=1, linestyle="dashed", label="chance  0.500")
     ticks = np.linspace(0, 1, 6)
     # Room beyond 0 and 1, where good curves run along the edge.
     axes.set(xlim=(-0.015, 1.015), ylim=(-0.015, 1.015), aspect="equal", xticks=ticks, yticks=ticks)
-    axes.set_xlabel("false positive rate (1 \N{MINUS SIGN} specificity)")
-    axes.set_ylabel("sensitivity")
     _plain(axes)
     return figure, axes
 
 
-def _roc_legend(axes: Axes, labels: int) -> None:
-    """Place the legend in the empty corner, or beside the square where it would not fit."""
+def _draw_curves(axes: Axes, curves: Mapping[str, Curve], drawstyle: str = "default") -> None:
+    """Draw curves, bands and operating points, each under its name with area and interval."""
+    width = 1.5 if len(curves) <= LEGEND_INSIDE else 1.0
+    for index, (label, curve) in enumerate(curves.items()):
+        colour, style = _look(index)
+        name = f"{label}  {curve.area:.3f}"
+        if curve.interval is not None and np.isfinite(curve.interval).all():
+            name += " ({:.3f}\N{EN DASH}{:.3f})".format(*curve.interval)
+        look = {"color": colour, "linestyle": style, "lw": width, "drawstyle": drawstyle}
+        axes.plot(curve.x, curve.y, label=name, **look)
+        if curve.band is not None and len(curves) <= BANDS_APART:
+            axes.fill_between(*curve.band, color=colour, alpha=0.15, lw=0, gid=f"band {label}")
+        if curve.point is not None:
+            axes.plot(*curve.point, **_marker(colour), gid=f"operating point {label}")
+    if any(curve.point is not None for curve in curves.values()):
+        axes.plot([], [], **_marker("#666666"), label="operating point")
+
+
+def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str, inside: int) -> None:
+    """Place the legend in the emptier corner, or beside the square where it would not fit."""
     handles, names = axes.get_legend_handles_labels()
     # Chance, drawn first to lie behind, is listed last.
     entries = {"handles": handles[1:] + handles[:1], "labels": names[1:] + names[:1]}
-    look = {"title": "AUROC", "fontsize": 9, "framealpha": 0.9, "edgecolor": "none"}
-    if labels <= LEGEND_INSIDE:
-        axes.legend(**entries, **look, loc="lower right")
+    stated = any(curve.interval is not None for curve in curves.values())
+    head = f"{area} (95 % interval)" if stated else area
+    look = {"title": head, "fontsize": 9, "framealpha": 0.9, "edgecolor": "none"}
+    if len(curves) <= inside:
+        axes.legend(**entries, **look, loc=corner)
     else:
-        columns = math.ceil((labels + 2) / LEGEND_ROWS)
-        corner = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-        axes.legend(**entries, **look, **corner, ncols=columns)
+        columns = math.ceil((len(curves) + 2) / LEGEND_ROWS)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+        axes.legend(**entries, **look, **beside, ncols=columns)
 
 
 def _marker(colour: str) -> dict[str, object]:

@@ -1,9 +1,16 @@
-"""One label of one prediction as a picture: the tracing over its heat, and the sum that it is."""
+"""One label of one prediction as a picture: the tracing over its heat, and the sum that it is.
+
+Notebooks, the pipeline, the command line and the viewer all draw through this module.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ecglens.plots.heat import draw_heat
+from ecglens.inference import Prediction
+from ecglens.plots.heat import draw_heat, save_figure
 from ecglens.plots.paper import draw_paper
 from ecglens.record import Record
 
@@ -20,6 +27,10 @@ def draw_explained(
     threshold: float,
     logit: float,
     bias: float | None = None,
+    lines: Sequence[str] = (),
+    layout: str = "6x2",
+    speed: float | None = None,
+    gain: float | None = None,
 ) -> Figure:
     """Draw a record under the heat of a label, titled with the probability it explains.
 
@@ -32,11 +43,97 @@ def draw_explained(
         whose tracing is drawn without heat.
     probability, threshold, logit : float
     bias : float, optional
+    lines : sequence of str
+        Further lines below the sum.
+    layout : str
+    speed, gain : float, optional
+        mm/s, mm/mV; all three as in :func:`ecglens.plots.paper.draw_paper`.
     """
     verdict = "at or above" if probability >= threshold else "below"
     title = f"{label}: probability {probability:.2f}, {verdict} its threshold {threshold:.2f}"
+    look = {"layout": layout, "speed": speed, "gain": gain}
     if attribution is None:
-        return draw_paper(record, title=f"{title}; {NO_EXPLANATION}")
+        title = "\n".join([f"{title}; {NO_EXPLANATION}", *lines])
+        return draw_paper(record, title=title, **look)
     total = float(attribution.sum(dtype=np.float64))
     sum_up = f"attribution {total:+.2f} + bias {bias:+.2f} = logit {logit:+.2f}"
-    return draw_heat(record, attribution, title=title, subtitle=sum_up.replace("-", MINUS))
+    subtitle = "\n".join([sum_up.replace("-", MINUS), *lines])
+    return draw_heat(record, attribution, title=title, subtitle=subtitle, **look)
+
+
+def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:
+    """Draw one label of a prediction, its warnings below the sum.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    label : str
+        Of its model.
+    **options
+        ``layout``, ``speed`` and ``gain`` of :func:`draw_explained`.
+
+    Raises
+    ------
+    LabelError
+        If the model has no such label.
+    """
+    k = prediction.card.column(label)
+    return draw_explained(
+        prediction.record,
+        label,
+        prediction.attribution[..., k] if prediction.card.additive else None,
+        probability=float(prediction.probability[k]),
+        threshold=prediction.card.thresholds[k],
+        bias=float(prediction.bias[k]) if prediction.card.additive else None,
+        logit=float(prediction.logit[k]),
+        lines=_warnings(prediction.warnings),
+        **options,
+    )
+
+
+def labels_to_draw(prediction: Prediction) -> list[str]:
+    """Return the labels that were given; the likeliest where none was."""
+    labels = prediction.card.labels
+    given = [label for label, yes in zip(labels, prediction.positive, strict=True) if yes]
+    return given or [labels[int(prediction.probability.argmax())]]
+
+
+def picture_path(folder: Path, record: str, label: str = "", kind: str = "png") -> Path:
+    """Return where a record's picture of a label goes; a slash in a name becomes a hyphen."""
+    name = f"{record}_{label}" if label else record
+    return folder / f"{name.replace('/', '-')}.{kind}"
+
+
+def write_prediction(
+    prediction: Prediction,
+    folder: Path,
+    labels: Sequence[str] | None = None,
+    *,
+    kind: str = "png",
+    **options,
+) -> list[Path]:
+    """Write a picture a label and return their paths.
+
+    Parameters
+    ----------
+    prediction : Prediction
+    folder : Path
+        Made where it is missing.
+    labels : sequence of str, optional
+        By default :func:`labels_to_draw`.
+    kind : {"png", "svg", "pdf"}
+    **options
+        Of :func:`draw_prediction`.
+    """
+    paths = []
+    for label in labels or labels_to_draw(prediction):
+        paths.append(picture_path(folder, prediction.record.name, label, kind))
+        save_figure(draw_prediction(prediction, label, **options), paths[-1])
+    return paths
+
+
+def _warnings(warnings: Sequence[str], most: int = 4) -> list[str]:
+    """Return warnings as lines, and how many more there are."""
+    lines = [f"warning: {warning}" for warning in warnings[:most]]
+    more = len(warnings) - most
+    return [*lines, f"and {more} more warnings"] if more > 0 else lines

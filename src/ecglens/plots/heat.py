@@ -1,7 +1,8 @@
 """The tracing with the heat of an explanation behind it; saving of figures.
 
 Red speaks for the label, blue against it, white is nought. The scale is symmetric, so equal
-strength is equal colour on both sides.
+strength is equal colour on both sides, and equal grey in a grey print: there the hatch tells what
+speaks against.
 """
 
 import io
@@ -15,31 +16,38 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Outline
 
 from ecglens.errors import ModelError, ParameterError, did_you_mean
+from ecglens.plots.layout import MARGIN, Sheet, plan_sheet
 from ecglens.plots.paper import (
+    DPI,
     FOOTER_DROP,
-    MARGIN,
+    MM_PER_INCH,
     TEXT_COLOUR,
     GridStyle,
-    Sheet,
     draw_grid,
     draw_tracings,
     open_page,
-    plan_sheet,
     write_footer,
-    write_line,
+    write_heading,
 )
 from ecglens.record import LEADS, Record
 
 # Red and blue keep apart in every common colour blindness. Both ends stay light enough for a
 # black tracing, and lightness falls with strength so that a grey print still shows where.
+# An odd number of colours has white in its middle.
 HEAT = LinearSegmentedColormap.from_list(
-    "against and for", ["#4a95d6", "#abd0ee", "#ffffff", "#f9bcaa", "#ea644b"]
+    "against and for", ["#4a95d6", "#abd0ee", "#ffffff", "#f9bcaa", "#ea644b"], N=257
 )
+# Of a map without a sign: the same red, and its strength.
+FOR = LinearSegmentedColormap.from_list("for", ["#ffffff", "#f9bcaa", "#ea644b"])
 # Grey, because a pink line over white would read as a little evidence.
 FAINT = GridStyle(paper="#ffffff", fine="#00000012", bold="#00000030")
 ROBUST_PERCENTILE = 99.0  # of |attribution|: one extreme sample must not bleach the rest
+HATCHED_FROM = 0.2  # of the scale's end; what speaks against a label more weakly is near white
+HATCH = {"hatch": "////", "edgecolor": "#2b5f94", "hatch_linewidth": 0.5, "linewidth": 0}
 
 # No date and no version: the same figure gives the same bytes.
 METADATA = {
@@ -47,7 +55,7 @@ METADATA = {
     "svg": {"Creator": "ECGLens", "Date": None},
     "pdf": {"Creator": "ECGLens", "Producer": "ECGLens", "CreationDate": None},
 }
-OPTIONS = {"png": {"pil_kwargs": {"compress_level": 4}}}  # a third faster, a twentieth larger
+OPTIONS = {"png": {"pil_kwargs": {"compress_level": 1}}}  # half the time, a sixth larger
 _SAVING = threading.Lock()  # Matplotlib's settings are shared by all threads
 
 
@@ -58,6 +66,10 @@ def draw_heat(
     title: str = "",
     subtitle: str = "",
     layout: str = "6x2",
+    signed: bool = True,
+    unit: str = "logit",
+    speed: float | None = None,
+    gain: float | None = None,
 ) -> Figure:
     """Draw a record over the attribution of one label.
 
@@ -71,9 +83,16 @@ def draw_heat(
     title : str, optional
         Such as "NORM: probability 0.93 (threshold 0.41)".
     subtitle : str, optional
-        Such as "bias -1.20 + attribution +3.79 = logit +2.59".
-    layout : {"6x2", "12x1"}
-        Rows by columns, as in :func:`ecglens.plots.paper.draw_paper`.
+        Such as "bias -1.20 + attribution +3.79 = logit +2.59"; it may have several lines.
+    layout : str
+        "6x2", "12x1", "3x4" or a lead's name, as in :func:`ecglens.plots.paper.draw_paper`. Where
+        a layout hides a part of an attribution by lead, the page says how much it shows.
+    signed : bool
+        Whether the scale has a side against the label. Without, as for Grad-CAM, it starts at 0.
+    unit : str
+        Of the attribution's sum, for the colour scale.
+    speed, gain : float, optional
+        mm/s and mm/mV, as in :func:`ecglens.plots.paper.draw_paper`.
 
     Returns
     -------
@@ -83,24 +102,26 @@ def draw_heat(
     Raises
     ------
     ModelError
-        If the attribution does not fit the record or is not finite.
+        If the attribution does not fit the record, is not finite, or is negative though not signed.
     ParameterError
-        If the layout is not known.
+        If the layout is not known, or speed or gain is not above 0.
     RecordError
         If the record is too long for a page.
     """
-    density = _density(record, attribution)
-    heading = MARGIN + 7.0 * bool(title) + 6.0 * bool(subtitle)
-    sheet = plan_sheet(record, layout, heading=heading, footing=16.0)
-    colours = ScalarMappable(Normalize(*_limits(density)), HEAT)
+    density = _density(record, attribution, signed)
+    lines = [line for line in subtitle.split("\n") if line.strip()]
+    said = _says_what_is_not_seen(density, record, layout)
+    lines += [said] if said else []
+    heading = MARGIN + 7.0 * bool(title) + 6.0 * len(lines)
+    sheet = plan_sheet(record, layout, heading=heading, footing=16.0, speed=speed, gain=gain)
+    colours = ScalarMappable(Normalize(*_limits(density, signed)), HEAT if signed else FOR)
     figure, axes = open_page(sheet)
     draw_grid(axes, sheet, FAINT)
     _draw_bands(axes, sheet, density, colours)
     draw_tracings(axes, sheet, record)
-    write_line(axes, sheet, subtitle, y=sheet.top + 3.0, size=10)
-    write_line(axes, sheet, title, y=sheet.top + 3.0 + 6.0 * bool(subtitle), size=13, bold=True)
+    write_heading(axes, sheet, title, lines)
     write_footer(axes, sheet, record, kept=108.0)
-    _draw_colour_bar(figure, axes, sheet, colours)
+    _draw_colour_bar(figure, axes, sheet, colours, unit)
     return figure
 
 
@@ -143,7 +164,7 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     return content.getvalue()
 
 
-def _density(record: Record, attribution: np.ndarray) -> np.ndarray:
+def _density(record: Record, attribution: np.ndarray, signed: bool) -> np.ndarray:
     """Return the attribution as logit per second, of shape (samples, 1) or (samples, 12)."""
     attribution = np.asarray(attribution)
     columns = attribution[:, np.newaxis] if attribution.ndim == 1 else attribution
@@ -155,39 +176,98 @@ def _density(record: Record, attribution: np.ndarray) -> np.ndarray:
     broken = int((~np.isfinite(columns)).sum())
     if broken:
         raise ModelError(source, f"{broken} values that are NaN or infinite", "finite values")
+    if not signed and columns.min() < 0:
+        found = f"{int((columns < 0).sum())} values below 0"
+        raise ModelError(source, found, "none in a map without a sign", "Draw it with signed=True.")
     return columns * record.sampling_frequency
 
 
-def _limits(density: np.ndarray) -> tuple[float, float]:
-    """Return the ends of the colour scale, symmetric about 0, to two significant digits."""
+def _limits(density: np.ndarray, signed: bool) -> tuple[float, float]:
+    """Return the ends of the colour scale, to two significant digits."""
     strength = np.abs(density)
     # Where nearly all is exactly nought the percentile is, too; the maximum then sets the scale.
     limit = float(np.percentile(strength, ROBUST_PERCENTILE)) or float(strength.max()) or 1.0
     limit = float(f"{limit:.2g}")
-    return -limit, limit
+    return (-limit if signed else 0.0), limit
+
+
+def _says_what_is_not_seen(density: np.ndarray, record: Record, layout: str) -> str:
+    """Return that a map is empty, or which part of one by lead a layout shows, or nothing."""
+    strength = np.abs(density)
+    if not strength.any():
+        return "The attribution is nought everywhere."
+    shown = np.zeros((len(density), len(LEADS)), bool)
+    for strip in plan_sheet(record, layout, heading=0.0, footing=0.0).strips:
+        shown[strip.start : strip.stop, strip.lead] = True
+    if density.shape[1] == 1 or shown.all():
+        return ""
+    share = float(strength[shown].sum() / strength.sum())
+    return f"This layout shows {100 * share:.0f} % of the attribution, in absolute terms."
 
 
 def _draw_bands(axes: Axes, sheet: Sheet, density: np.ndarray, colours: ScalarMappable) -> None:
-    """Draw a band behind each lead, or one behind all leads of a column of the page."""
-    half_sample = sheet.length / len(density) / 2
-    if density.shape[1] == 1:
-        lefts = sorted({strip.left for strip in sheet.strips})
-        bands = [(left, sheet.bottom, sheet.top, 0) for left in lefts]
-    else:
-        gap = 0.4  # mm of white, so that neighbouring leads keep apart
-        bands = [(s.left, s.bottom + gap, s.top - gap, s.lead) for s in sheet.strips]
-    for left, bottom, top, column in bands:
+    """Draw a band behind each lead, or one behind all leads that show the same time."""
+    against = []
+    for column, start, stop, left, bottom, top in _bands(sheet, density.shape[1]):
         # A sample's colour is centred on its point of the tracing.
-        extent = (left - half_sample, left + sheet.length - half_sample, bottom, top)
-        image = density[np.newaxis, :, column]
+        left -= sheet.sample / 2
+        extent = (left, left + (stop - start) * sheet.sample, bottom, top)
+        image = density[np.newaxis, start:stop, column]
         axes.imshow(
-            image, extent=extent, norm=colours.norm, cmap=colours.cmap, aspect="auto", zorder=1
-        )
+            # Colours once a column: much faster than once a pixel.
+            colours.to_rgba(_by_pixel(image, extent[1] - left), bytes=True),
+            extent=extent, zorder=1, aspect="auto", interpolation="nearest", norm=colours.norm,
+        )  # fmt: skip
+        against += _runs(image[0] <= HATCHED_FROM * colours.norm.vmin, *extent)
     # imshow moves the limits to its own extent.
     axes.set(xlim=(0, sheet.width), ylim=(0, sheet.height))
+    if colours.norm.vmin < 0 and against:
+        # One outline for all, so that the hatch runs through and is drawn once.
+        outline = Outline.make_compound_path(*against)
+        axes.add_patch(PathPatch(outline, facecolor="none", zorder=1.1, gid="against", **HATCH))
 
 
-def _draw_colour_bar(figure: Figure, axes: Axes, sheet: Sheet, colours: ScalarMappable) -> None:
+def _by_pixel(image: np.ndarray, width: float) -> np.ndarray:
+    """Return the means (1, columns) of as many samples (1, samples) as fall on a printed pixel.
+
+    ``width`` is in mm. A rate below the pixels' is left as it is.
+    """
+    columns = max(1, round(width * DPI / MM_PER_INCH))
+    samples = image.shape[1]
+    if samples <= columns:
+        return image
+    total = np.concatenate([[0.0], np.cumsum(image[0], dtype=np.float64)])
+    edges = np.linspace(0, samples, columns + 1)
+    return (np.diff(np.interp(edges, np.arange(samples + 1), total)) * columns / samples)[None]
+
+
+def _bands(sheet: Sheet, columns: int):
+    """Yield column, samples and left, bottom, top in mm of each band."""
+    if columns > 1:
+        gap = 0.4  # mm of white, so that neighbouring leads keep apart
+        for s in sheet.strips:
+            yield s.lead, s.start, s.stop, s.left, s.bottom + gap, s.top - gap
+        return
+    parts: dict[tuple, list] = {}
+    for strip in sheet.strips:
+        parts.setdefault((strip.start, strip.stop, strip.left), []).append(strip)
+    for (start, stop, left), strips in parts.items():
+        bottom, top = min(s.bottom for s in strips), max(s.top for s in strips)
+        # The last row's rounding up to whole boxes, too.
+        yield 0, start, stop, left, bottom, top
+
+
+def _runs(where: np.ndarray, left: float, right: float, bottom: float, top: float) -> list[Outline]:
+    """Return the rectangles of a band in which ``where`` (samples,) holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(np.int8), [0]])))
+    x = left + edges.reshape(-1, 2) * (right - left) / len(where)
+    corners = ((0, bottom), (1, bottom), (1, top), (0, top), (0, bottom))
+    return [Outline([(run[i], y) for i, y in corners], closed=True) for run in x]
+
+
+def _draw_colour_bar(
+    figure: Figure, axes: Axes, sheet: Sheet, colours: ScalarMappable, unit: str
+) -> None:
     """Draw the colour scale at the right of the footer, with its unit and what its ends mean."""
     width, height, right, bottom = 50.0, 3.0, sheet.right - 8.0, sheet.bottom - FOOTER_DROP
     frame = (
@@ -198,9 +278,16 @@ def _draw_colour_bar(figure: Figure, axes: Axes, sheet: Sheet, colours: ScalarMa
     )
     bar = figure.colorbar(colours, cax=figure.add_axes(frame), orientation="horizontal")
     low, high = colours.norm.vmin, colours.norm.vmax
-    bar.set_ticks([low, 0, high], labels=[f"\N{MINUS SIGN}{high:g}", "0", f"+{high:g}"])
+    ticks = {low: f"\N{MINUS SIGN}{high:g}", 0.0: "0", high: f"+{high:g}"}
+    if low == 0.0:
+        ticks = {0.0: "0", high: f"{high:g}"}
+    bar.set_ticks(list(ticks), labels=list(ticks.values()))
     bar.ax.tick_params(labelsize=7, length=2, width=0.6, pad=1.5)
     bar.outline.set_linewidth(0.6)
     words = {"size": 9, "color": TEXT_COLOUR}
+    if low < 0:
+        (hatched,) = _runs(np.array([True]), low, HATCHED_FROM * low, 0.0, 1.0)
+        bar.ax.add_patch(PathPatch(hatched, facecolor="none", **HATCH))
+    said = f"{unit} per second" + ("      against" if low < 0 else "")
     axes.text(right + 2, bottom, "for", **words)
-    axes.text(right - width - 2, bottom, "logit per second      against", ha="right", **words)
+    axes.text(right - width - 2, bottom, said, ha="right", **words)

@@ -4,6 +4,7 @@ A page is one axes whose unit is the millimetre: 25 mm are a second and 10 mm a 
 printer that does not scale, and every other distance on the page is a plain sum.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,27 +15,26 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
-from ecglens.errors import ParameterError, RecordError, did_you_mean
+from ecglens.plots.layout import (
+    MARGIN,
+    PULSE_GUTTER,
+    STANDARD_GAIN,
+    Sheet,
+    Strip,
+    about_median,
+    plan_sheet,
+    pulse_width,
+)
+from ecglens.plots.notes import GAP_SHOWN, draw_gaps, lead_notes
 from ecglens.record import LEADS, Record
 
-LAYOUTS = {"6x2": (6, 2), "12x1": (12, 1)}  # rows and columns, filled column by column
 MM_PER_INCH = 25.4
-MM_PER_MILLIVOLT = 10.0
 DPI = 127  # 5 pixels a millimetre: every grid line falls on a whole pixel
 
-# mm/s. 25 wherever the tracing fits; the slower speeds are those of clinical long-term strips.
-SPEEDS = (25.0, 12.5, 5.0, 2.5, 1.0)
-LONGEST_STRIP = 2000.0  # mm; beyond it a page in pixels is more than viewers open
-
-MARGIN = 5.0  # mm, around the grid
-NAME_GUTTER = 15.0  # mm, before a tracing, for the lead's name
-PULSE_GUTTER = 20.0  # mm, before the first tracing of a row, for name and calibration pulse
-SHORTEST_GRID = 210.0  # mm; room for the words of a page whose record is short
 FOOTER_DROP = 9.5  # mm, from the grid down to the last line's letters
 SCALE_WIDTH = 58.0  # mm, for speed, gain and rate on that line
-# A row reaches as far as its tracings do, within these bounds in mm. The upper ones stop an
-# artefact from taking the page: what exceeds them runs over the neighbouring row.
-REACH_UP, REACH_DOWN = (12.0, 30.0), (6.0, 25.0)
+ODD_SCALE_WIDTH = 74.0  # mm, for them where the gain is not the usual one, which is then said
+OVERRUN = 10.0  # mm, by which a tracing may run over its row; beyond that it is cut, and so noted
 
 TRACE_COLOUR, TEXT_COLOUR = "black", "#333333"
 
@@ -51,56 +51,34 @@ class GridStyle:
 PINK = GridStyle(paper="#fffafa", fine="#f8d3d3", bold="#eaa0a0")
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Where one lead is drawn, in mm from the lower left corner of the page.
-
-    ``left`` is where its time starts, ``baseline`` its median; the tracing lies between ``bottom``
-    and ``top``.
-    """
-
-    lead: int
-    left: float
-    baseline: float
-    bottom: float
-    top: float
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The plan of a page: its size and the grid on it in mm, the paper speed in mm/s, the strips.
-
-    ``length`` is how far a record of full duration runs, in mm.
-    """
-
-    width: float
-    height: float
-    left: float
-    bottom: float
-    right: float
-    top: float
-    speed: float
-    length: float
-    strips: tuple[Strip, ...]
-
-
-def draw_paper(record: Record, *, layout: str = "6x2", title: str = "") -> Figure:
+def draw_paper(
+    record: Record,
+    *,
+    layout: str = "6x2",
+    title: str = "",
+    speed: float | None = None,
+    gain: float | None = None,
+) -> Figure:
     """Draw a record on ECG paper at 25 mm/s and 10 mm/mV.
 
     The grid has fine lines every 1 mm (40 ms, 0.1 mV) and bold lines every 5 mm. Each lead is
-    drawn whole, about its median. Missing samples are gaps. A row is as high as its tracings, up
-    to 30 mm above and 25 mm below; what exceeds that runs over the neighbouring row. A record
-    above 80 s is drawn at the fastest of 12.5, 5, 2.5 and 1 mm/s at which it fits; the footer
-    states the speed.
+    drawn about its median. Missing samples are gaps, and what is wrong with a lead is written
+    beside it. A row is as high as its tracings. Where those are too large for 10 mm/mV the whole
+    page has a smaller gain; where a record is too long for 25 mm/s it has a slower speed; the
+    footer and the calibration pulse state both. What an artefact exceeds is cut, and so noted.
 
     Parameters
     ----------
     record : Record
         Signal of shape (samples, 12) in mV, any rate in Hz.
-    layout : {"6x2", "12x1"}
-        Rows by columns; "6x2" has the limb leads left and the chest leads right.
+    layout : str
+        Rows by columns. "6x2" has the limb leads left and the chest leads right, "12x1" one lead
+        below another, each whole. "3x4" is the printout of one page: each column the next quarter
+        of the record, and lead II whole below. A lead's name draws that lead alone.
     title : str, optional
-        Printed above the grid.
+        Printed above the grid; lines after its first are smaller.
+    speed, gain : float, optional
+        mm/s and mm/mV, in place of those that fit.
 
     Returns
     -------
@@ -110,61 +88,19 @@ def draw_paper(record: Record, *, layout: str = "6x2", title: str = "") -> Figur
     Raises
     ------
     ParameterError
-        If the layout is not known.
+        If the layout is not known, or speed or gain is not above 0.
     RecordError
-        If the record is longer than 2000 s.
+        If the record is too long for a page: 2000 s at the slowest speed.
     """
-    sheet = plan_sheet(record, layout, heading=12.0 if title else MARGIN, footing=13.0)
+    head, *lines = title.split("\n")
+    heading = MARGIN + 7.0 * bool(head) + 6.0 * len(lines)
+    sheet = plan_sheet(record, layout, heading=heading, footing=13.0, speed=speed, gain=gain)
     figure, axes = open_page(sheet)
     draw_grid(axes, sheet, PINK)
     draw_tracings(axes, sheet, record)
-    write_line(axes, sheet, title, y=sheet.top + 3.0, size=13, bold=True)
+    write_heading(axes, sheet, head, lines)
     write_footer(axes, sheet, record)
     return figure
-
-
-def plan_sheet(record: Record, layout: str, *, heading: float, footing: float) -> Sheet:
-    """Place the twelve strips on a page with ``heading`` and ``footing`` mm above and below.
-
-    Raises
-    ------
-    ParameterError
-        If the layout is not known.
-    RecordError
-        If the record is too long for a page.
-    """
-    if layout not in LAYOUTS:
-        mend = did_you_mean(layout, LAYOUTS)
-        raise ParameterError("layout", repr(layout), "a layout of the page", mend)
-    rows, columns = LAYOUTS[layout]
-    speed = _paper_speed(record)
-    gutters = PULSE_GUTTER + (columns - 1) * NAME_GUTTER
-    room = _whole_boxes((SHORTEST_GRID - gutters - MARGIN) / columns)
-    length = max(room, _whole_boxes(record.duration * speed))
-    lefts = [MARGIN + PULSE_GUTTER + c * (length + NAME_GUTTER) for c in range(columns)]
-    right = lefts[-1] + length + MARGIN
-
-    up, down = _row_reach(record, rows, columns)
-    height = _whole_boxes(float((up + down).sum()))
-    down[-1] += height - (up + down).sum()
-    top = footing + height
-    tops = top - np.concatenate([[0.0], np.cumsum(up + down)[:-1]])
-    strips = tuple(
-        Strip(c * rows + r, lefts[c], tops[r] - up[r], tops[r] - up[r] - down[r], tops[r])
-        for c in range(columns)
-        for r in range(rows)
-    )
-    return Sheet(
-        width=right + MARGIN,
-        height=top + heading,
-        left=MARGIN,
-        bottom=footing,
-        right=right,
-        top=top,
-        speed=speed,
-        length=record.duration * speed,
-        strips=strips,
-    )
 
 
 def open_page(sheet: Sheet) -> tuple[Figure, Axes]:
@@ -192,39 +128,72 @@ def draw_grid(axes: Axes, sheet: Sheet, style: GridStyle) -> None:
 
 
 def draw_tracings(axes: Axes, sheet: Sheet, record: Record) -> None:
-    """Draw every lead with its name, and a calibration pulse of 1 mV and 200 ms in every row."""
-    grid = Rectangle(
-        (sheet.left, sheet.bottom),
-        sheet.right - sheet.left,
-        sheet.top - sheet.bottom,
-        transform=axes.transData,
-    )
-    x = np.arange(len(record.signal)) / record.sampling_frequency * sheet.speed
-    deflection = about_median(record.signal) * MM_PER_MILLIVOLT
+    """Draw every lead with its name, and a calibration pulse of 1 mV and 200 ms in every row.
+
+    Beside it stands what is wrong with it; where it is missing, so is the line.
+    """
+    deflection = about_median(record.signal) * sheet.gain
+    notes = lead_notes(record)
     first = min(strip.left for strip in sheet.strips)
     for strip in sheet.strips:
-        room = PULSE_GUTTER - 1.5 if strip.left == first else NAME_GUTTER - 4.5
-        name = {"size": 10, "weight": "bold", "color": TEXT_COLOUR, "zorder": 4}
         if strip.left == first:
-            _draw_pulse(axes, strip, sheet.speed)
-        axes.text(strip.left - room, strip.baseline + 1.5, LEADS[strip.lead], **name)
-        y = strip.baseline + deflection[:, strip.lead]
-        (trace,) = axes.plot(strip.left + x, y, color=TRACE_COLOUR, linewidth=0.8, zorder=3)
-        trace.set(gid=f"lead {LEADS[strip.lead]}", clip_path=grid, solid_joinstyle="round")
-        if not np.isfinite(y).any():
-            axes.text(strip.left + 1, strip.baseline + 1.5, "not recorded", size=8, zorder=4)
+            _draw_pulse(axes, strip, sheet)
+        _write_name(axes, strip)
+        if sheet.in_turn and strip.left > first:  # where one lead ends and the next begins
+            x, y = [strip.left] * 2, strip.baseline + np.array([-3.0, 3.0])
+            axes.plot(x, y, color=TEXT_COLOUR, linewidth=0.8, gid="next lead")
+        part = deflection[strip.start : strip.stop, strip.lead]
+        _draw_trace(axes, sheet, strip, part)
+        said = [notes[strip.lead], _cut(strip, sheet, part)]
+        _write_note(axes, sheet, strip, ", ".join(filter(None, said)))
 
 
-def about_median(signal: np.ndarray) -> np.ndarray:
-    """Return each lead (samples, 12) less its median, in mV; NaN where it is not finite.
+def _draw_trace(axes: Axes, sheet: Sheet, strip: Strip, deflection: np.ndarray) -> None:
+    """Draw one strip's tracing, ``deflection`` in mm, and mark its gaps."""
+    x = strip.left + np.arange(len(deflection)) * sheet.sample
+    (trace,) = axes.plot(
+        x, strip.baseline + deflection, color=TRACE_COLOUR, linewidth=0.8, zorder=3
+    )
+    low, high = _cut_at(strip, sheet)
+    frame = Rectangle(
+        (sheet.left, low), sheet.right - sheet.left, high - low, transform=axes.transData
+    )
+    trace.set(gid=f"lead {LEADS[strip.lead]}", clip_path=frame, solid_joinstyle="round")
+    draw_gaps(axes, x, deflection, strip.baseline, least=GAP_SHOWN)
 
-    An electrocardiograph is AC-coupled: the offset of a lead has no meaning, and the median is
-    close to the isoelectric line.
-    """
-    centred = np.where(np.isfinite(signal), signal, np.nan)
-    for column in centred.T:
-        column -= np.median(column[~np.isnan(column)]) if not np.isnan(column).all() else 0.0
-    return centred
+
+def _cut_at(strip: Strip, sheet: Sheet) -> tuple[float, float]:
+    """Return between what heights in mm a strip's tracing is drawn."""
+    return max(sheet.bottom, strip.bottom - OVERRUN), min(sheet.top, strip.top + OVERRUN)
+
+
+def _cut(strip: Strip, sheet: Sheet, deflection: np.ndarray) -> str:
+    """Return how far a tracing goes that is cut on this page; an empty text if it is whole."""
+    low, high = _cut_at(strip, sheet)
+    y = strip.baseline + deflection[np.isfinite(deflection)]
+    ends = [(y < low, y.min(initial=low)), (y > high, y.max(initial=high))]
+    far = [f"{(end - strip.baseline) / sheet.gain:+.1f}" for beyond, end in ends if beyond.any()]
+    said = " and ".join(far).replace("-", "\N{MINUS SIGN}")
+    return f"cut: goes to {said} mV" if far else ""
+
+
+def _write_name(axes: Axes, strip: Strip) -> None:
+    """Write a lead's name before its tracing, or above it where there is no room before it."""
+    name = {"size": 10, "weight": "bold", "color": TEXT_COLOUR, "zorder": 4}
+    if strip.gutter:
+        left = strip.left - strip.gutter + (1.5 if strip.gutter >= PULSE_GUTTER else 4.5)
+        axes.text(left, strip.baseline + 1.5, LEADS[strip.lead], **name)
+    else:
+        axes.text(strip.left + 1.0, strip.top - 4.0, LEADS[strip.lead], **name)
+
+
+def _write_note(axes: Axes, sheet: Sheet, strip: Strip, note: str) -> None:
+    """Write what is wrong with a lead above its tracing."""
+    if note:
+        x = strip.left + (11.0 if not strip.gutter else 1.0)
+        box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.6}
+        y = strip.top - (4.0 if sheet.in_turn else 3.0)
+        axes.text(x, y, note, size=8, style="italic", bbox=box, zorder=4, gid="note")
 
 
 def write_line(
@@ -253,6 +222,13 @@ def write_line(
     line.set_parse_math(False)  # a name may hold dollar signs
 
 
+def write_heading(axes: Axes, sheet: Sheet, title: str, lines: Sequence[str]) -> None:
+    """Write a title above the grid and, between the two, smaller lines of 6 mm each."""
+    for height, line in enumerate(reversed(lines)):
+        write_line(axes, sheet, line, y=sheet.top + 3.0 + 6.0 * height, size=10)
+    write_line(axes, sheet, title, y=sheet.top + 3.0 + 6.0 * len(lines), size=13, bold=True)
+
+
 def write_footer(axes: Axes, sheet: Sheet, record: Record, *, kept: float = 0.0) -> None:
     """Write the seconds below the grid, then speed, gain, rate and the record's name.
 
@@ -260,48 +236,27 @@ def write_footer(axes: Axes, sheet: Sheet, record: Record, *, kept: float = 0.0)
     """
     # Labels stand at least 20 mm apart.
     step = next(s for s in (1, 2, 5, 10, 20) if s * sheet.speed >= 20)
-    for left in sorted({strip.left for strip in sheet.strips}):
+    # Columns in turn share the seconds of the first.
+    lefts = sorted({strip.left for strip in sheet.strips})
+    for left in lefts[:1] if sheet.in_turn else lefts:
         for second in range(0, int(record.duration + 1e-6) + 1, step):
             x = left + second * sheet.speed
             axes.plot([x, x], [sheet.bottom - 1, sheet.bottom], color=TEXT_COLOUR, linewidth=0.6)
             axes.text(x, sheet.bottom - 1.5, f"{second} s", size=7, ha="center", va="top")
-    scale = f"{sheet.speed:g} mm/s  {MM_PER_MILLIVOLT:g} mm/mV  {record.sampling_frequency:g} Hz"
-    y = sheet.bottom - FOOTER_DROP
-    write_line(axes, sheet, scale, y=y, size=9)
-    write_line(axes, sheet, record.name, y=y, size=9, between=(SCALE_WIDTH, kept))
+    odd = sheet.gain != STANDARD_GAIN
+    unusual = f" (usual: {STANDARD_GAIN:g})" if odd else ""
+    scale = f"{sheet.speed:g} mm/s  {sheet.gain:g} mm/mV{unusual}  {record.sampling_frequency:g} Hz"
+    y, width = sheet.bottom - FOOTER_DROP, ODD_SCALE_WIDTH if odd else SCALE_WIDTH
+    free = (0.0, sheet.right - sheet.left - width)
+    write_line(axes, sheet, scale, y=y, size=9, bold=odd, between=free)
+    write_line(axes, sheet, record.name, y=y, size=9, between=(width, kept))
 
 
-def _paper_speed(record: Record) -> float:
-    """Return the fastest paper speed (mm/s) at which the record fits on a page."""
-    for speed in SPEEDS:
-        if record.duration * speed <= LONGEST_STRIP:
-            return speed
-    raise RecordError(
-        record.source or record.name,
-        f"a duration of {record.duration:.0f} s",
-        f"at most {LONGEST_STRIP / SPEEDS[-1]:.0f} s to draw on a page",
-        "Draw a part of it.",
-    )
-
-
-def _row_reach(record: Record, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far each row reaches above and below its baseline, in whole mm."""
-    deflection = about_median(record.signal) * MM_PER_MILLIVOLT
-    high = np.fmax.reduce(deflection, axis=0, initial=0.0).reshape(columns, rows).max(axis=0)
-    low = np.fmin.reduce(deflection, axis=0, initial=0.0).reshape(columns, rows).min(axis=0)
-    return np.clip(np.ceil(high + 1), *REACH_UP), np.clip(np.ceil(1 - low), *REACH_DOWN)
-
-
-def _whole_boxes(length: float) -> float:
-    """Return a length in mm, rounded up to whole 5 mm boxes."""
-    return 5.0 * np.ceil(length / 5.0 - 1e-9)
-
-
-def _draw_pulse(axes: Axes, strip: Strip, speed: float) -> None:
-    """Draw 1 mV over 200 ms before the strip, centred in the right half of its gutter."""
-    width = 0.2 * speed
-    start = strip.left - PULSE_GUTTER / 4 - width / 2
-    x = [start - 1.5, start, start, start + width, start + width, start + width + 1.5]
-    y = strip.baseline + np.array([0, 0, 1, 1, 0, 0]) * MM_PER_MILLIVOLT
+def _draw_pulse(axes: Axes, strip: Strip, sheet: Sheet) -> None:
+    """Draw 1 mV over 200 ms before the strip."""
+    width, foot = pulse_width(sheet.speed), 1.5
+    start = strip.left - width - foot - 1.0
+    x = [start - foot, start, start, start + width, start + width, start + width + foot]
+    y = strip.baseline + np.array([0, 0, 1, 1, 0, 0]) * sheet.gain
     (pulse,) = axes.plot(x, y, color=TRACE_COLOUR, linewidth=0.8, zorder=3)
     pulse.set(gid="calibration pulse", solid_joinstyle="miter")
