@@ -290,7 +290,7 @@ def test_a_rate_that_would_take_all_memory_is_refused_at_the_door(record, rate):
 
 def test_a_baseline_beyond_any_voltage_is_refused_at_the_door(record):
     change(record, "1000.0(0)/mV", f"1000.0({'9' * 30})/mV")
-    with pytest.raises(RecordError, match=r"a\.hea: found a peak of 9{15}\d+\.0 mV"):
+    with pytest.raises(RecordError, match=r"a\.hea: found a peak of 9{6}\d+\.0 mV"):
         formats.read(record)
 
 
