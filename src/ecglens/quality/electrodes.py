@@ -111,18 +111,20 @@ def identity_residuals(signals: np.ndarray) -> np.ndarray:
 def residuals_of(leads: np.ndarray) -> np.ndarray:
     """Return what :func:`identity_residuals` does, of leads (records, 12, samples)."""
     one, two, three, right, left, foot = np.moveaxis(leads[:, :6], 1, 0)
-    found = np.stack(
-        [
-            two - one - three,
-            right + (one + two) / 2,
-            left - (one - three) / 2,
-            foot - (two + three) / 2,
-        ]
-    )
+    found = np.empty((4, *one.shape), leads.dtype)
+    np.subtract(two, one, out=found[0])
+    found[0] -= three
+    np.add(one, two, out=found[1])
+    np.subtract(one, three, out=found[2])
+    np.add(two, three, out=found[3])
+    found[1:] /= 2
+    found[1] += right
+    np.subtract(left, found[2], out=found[2])
+    np.subtract(foot, found[3], out=found[3])
     there = np.isfinite(found)
-    count = there.sum(axis=-1)
+    count = there.shape[-1]
     if not there.all():
-        found = np.where(there, found, 0)
+        found, count = np.where(there, found, 0), there.sum(axis=-1)
     with np.errstate(all="ignore"):  # 0 / 0 is the NaN that was promised
         mean = found.sum(axis=-1) / count
         square = np.einsum("krs,krs->kr", found, found) / count

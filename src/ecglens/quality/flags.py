@@ -217,10 +217,11 @@ def flags_of(measured: np.ndarray, limits: Mapping[str, Limit] = LIMITS) -> list
         for cause in broken.keys() & causes:
             if kind in broken:
                 broken[kind] = broken[kind] & ~broken[cause]
-    kinds, result = list(limits), []
+    kinds, result = list(limits), [[] for _ in measured]
     anywhere = [b.any(axis=1) if b.ndim == 2 else b for b in broken.values()]
-    for row, hits in enumerate(np.reshape(anywhere, (len(kinds), len(measured))).T):
-        values, hit = measured[row], [kinds[k] for k in np.flatnonzero(hits)]
+    hits = np.reshape(anywhere, (len(kinds), len(measured))).T
+    for row in np.flatnonzero(hits.any(axis=1)):
+        values, hit = measured[row], [kinds[k] for k in np.flatnonzero(hits[row])]
         by_lead = [
             _flag(kind, limits[kind], values, k)
             for k in range(len(LEADS))
@@ -230,7 +231,7 @@ def flags_of(measured: np.ndarray, limits: Mapping[str, Limit] = LIMITS) -> list
         whole = [_flag(kind, limits[kind], values) for kind in hit if broken[kind].ndim == 1]
         reversals = [flag for flag in whole if flag.kind.startswith("reversal_")]
         likeliest = max(reversals, key=_likelihood, default=None)
-        result.append(by_lead + [f for f in whole if f not in reversals or f is likeliest])
+        result[row] = by_lead + [f for f in whole if f not in reversals or f is likeliest]
     return result
 
 
