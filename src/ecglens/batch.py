@@ -312,15 +312,20 @@ def _predict_shard(items: list, parameters: dict) -> bytes:
 def _row(predictor: Predictor, item: Sequence, parameters: dict) -> dict:
     """Return a record's row, with its error and no numbers if it cannot be predicted."""
     given, found = Item(*item), _found_from(parameters["folder"], item)
-    row = {"record_id": given.record_id, "file": given.file, "error": None}
+    row = {"record_id": _text(given.record_id), "file": _text(given.file), "error": None}
     try:
         record = read_record(found, **parameters["reading"])
         prediction = predictor.predict(record, **parameters["asking"])
     except ECGLensError as error:
         if found.file != given.file:
             error.rename("", parameters["folder"] + "/")
-        return row | {"error": str(error)}
+        return row | {"error": _text(str(error))}
     return row | _values(prediction)
+
+
+def _text(name: str) -> str:
+    """Return a name that any table can hold: on a disk it may be of bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _values(prediction: Prediction) -> dict:
