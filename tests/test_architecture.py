@@ -32,6 +32,7 @@ ROOM = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # What prediction needs: the production environment has nothing else.
 INFERENCE = {"inference", "card", "formats", "quality", "record", "errors"}
 HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "scipy", "sklearn", "onnx", "wfdb"}
+HEAVY |= {"dask", "distributed", "fsspec", "pyarrow", "tqdm"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -117,11 +118,12 @@ def loaded_by(code):
 
 
 def test_the_probe_sees_a_package_that_is_loaded():
-    assert loaded_by("import ecglens.store") == ["pandas"]
+    assert "pandas" in loaded_by("import ecglens.store")
 
 
-def test_importing_inference_loads_nothing_heavy():
-    assert loaded_by("import ecglens.inference") == []
+@pytest.mark.parametrize("module", ["inference", "batch"])
+def test_importing_what_predicts_loads_nothing_heavy(module):
+    assert loaded_by(f"import ecglens.{module}") == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["--version"]])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -147,6 +148,14 @@ def test_a_store_that_was_replaced_is_not_taken_for_the_one_that_was_found(store
     (tmp_path / "signals/index.json").write_text(text)
     with pytest.raises(DatasetError, match="other arrays than when the work was started"):
         batch.read_record(item)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_name_that_is_no_text_is_a_row_and_not_the_end(exported, tmp_path, ending):
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff.xml")).write_text("no ECG")
+    count = predicted(exported, find_records([tmp_path / "in"]), tmp_path / f"all.{ending}")
+    assert (count.records, count.failed) == (1, 1)
 
 
 # -- what there is to predict

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ecglens import cluster as cluster_module
@@ -151,6 +152,22 @@ def test_without_dask_the_error_names_the_extra(house, monkeypatch):
     with pytest.raises(ClusterError, match=r"no package distributed.*pip install 'ecglens\[pip"):
         house(workers=Workers(2))
     assert house(workers=Workers(1))[0] == WHOLE
+
+
+def ports(items, parameters):
+    """Return the addresses at which this process and its parent listen."""
+    mine = psutil.Process()
+    found = [*mine.net_connections(), *mine.parent().net_connections()]
+    return json.dumps([c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN]).encode()
+
+
+@pytest.mark.parametrize("kind", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
+def test_workers_of_this_machine_listen_on_loopback_alone(house, recwarn, kind):
+    work, workers = Work(ports, content_of, {}, "look"), Workers(2, kind)
+    with finished_shards(work, house.names, 5, house.folder, workers) as paths:
+        found = [address for path in paths for address in json.loads(path.read_text())]
+    assert len(found) >= 2 and {*found} == {"127.0.0.1"}
+    assert not [w for w in recwarn if "Port" in str(w.message)]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "127.0.0.1"])

@@ -313,7 +313,8 @@ def _predict_shard(items: list, parameters: dict) -> bytes:
 def _row(predictor: Predictor, item: Sequence, parameters: dict) -> dict:
     """Return a record's row, with its error and no numbers if it cannot be predicted."""
     given, found = Item(*item), _found_from(parameters["folder"], item)
-    row = {"record_id": given.record_id, "file": given.file, "abstained": False, "error": None}
+    row = {"record_id": _text(given.record_id), "file": _text(given.file)}
+    row |= {"abstained": False, "error": None}
     try:
         record = read_record(found, **parameters["reading"])
         prediction = predictor.predict(record, **parameters["asking"])
@@ -322,8 +323,13 @@ def _row(predictor: Predictor, item: Sequence, parameters: dict) -> dict:
             error.rename("", parameters["folder"] + "/")
         if isinstance(error, AbstainedError):
             row |= {"abstained": True, "flags": " ".join(map(str, error.flags))}
-        return row | {"error": str(error)}
+        return row | {"error": _text(str(error))}
     return row | _values(prediction)
+
+
+def _text(name: str) -> str:
+    """Return a name that any table can hold: on a disk it may be of bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _values(prediction: Prediction) -> dict:

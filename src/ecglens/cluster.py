@@ -113,7 +113,10 @@ def _client(workers: Workers, calls: int):
             threads_per_worker=1 if processes else count,
             processes=processes,
             host="127.0.0.1" if processes else None,  # threads need no address
-            dashboard_address=None,
+            # No dashboard; but Dask serves its health over HTTP always: on loopback, any port.
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             memory_limit=None,  # a shard is small; spilling to disk or pausing would only hide that
             silence_logs="CRITICAL",
         ) as cluster,

@@ -1,6 +1,5 @@
 """Outputs that are written whole or not at all."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -78,6 +77,8 @@ def only_user(folder: Path) -> Iterator[None]:
     ECGLensError
         If another process has it.
     """
+    import fcntl  # here, because only Unix has it, and reading records does without
+
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as lock:
         try:

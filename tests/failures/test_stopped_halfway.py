@@ -26,6 +26,7 @@ count = int(sys.argv[3])
 files = [(n, f"records100/00000/{1 + n % 300:05d}_lr") for n in range(int(sys.argv[4]))]
 prepare(source, files, folder, sampling_frequency=100, seconds=10.0, workers=Workers(count))
 """
+STALL = "import time, pandas\npandas.DataFrame.to_csv = lambda *a, **k: time.sleep(600)\n"
 SIMULATE = """
 import sys
 from pathlib import Path
@@ -124,6 +125,16 @@ def test_prepare_killed_twice_goes_on_and_writes_what_it_would_have(
     contents = [{p.name: p.read_bytes() for p in tmp_path.glob(f"{n}/signals/*")} for n in "ab"]
     assert len(contents[0]) == 4 and contents[0] == contents[1]
     assert [path.name for path in folder.parent.iterdir()] == ["signals"]
+
+
+def test_prepare_killed_while_it_puts_the_shards_together_goes_on(simulated_set, tmp_path):
+    folder, half = tmp_path / "signals", tmp_path / "signals.part" / "signals.npy"
+    kill_midway(STALL + PREPARE, simulated_set, folder, 1, 600, begun=half.exists)
+    assert len(finished(folder, 3)) == 3 and not folder.exists()
+    arguments = [simulated_set, folder, 1, 600]
+    subprocess.run([sys.executable, "-c", PREPARE, *map(str, arguments)], check=True)
+    assert len(open_store(folder).counts) == 600
+    assert [path.name for path in tmp_path.iterdir()] == ["signals"]
 
 
 def test_the_workers_of_a_killed_prepare_do_not_stay(simulated_set, tmp_path):
