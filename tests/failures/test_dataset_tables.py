@@ -12,7 +12,7 @@ from sound_sets import RECORDS, SETS, TABLE, publish
 from ecglens.datasets import get_dataset, record_files
 from ecglens.datasets.tables import read_table
 from ecglens.errors import DatasetError, ECGLensError
-from ecglens.store import prepare
+from ecglens.preparation import prepare
 
 
 @pytest.fixture(params=SETS)

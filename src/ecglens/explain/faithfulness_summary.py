@@ -72,7 +72,7 @@ def summarise(
 
     Percentile intervals (Efron and Tibshirani 1993, An introduction to the bootstrap). The mean
     over labels counts each label alike; records are drawn whole, with all of their labels, and a
-    label that a draw misses is left out of that draw.
+    draw that misses a label says nothing of the mean: without it, it would be another mean.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def summarise(
         table = part.pivot(index="record", columns="label", values="value")
         drawn = _draws(table.to_numpy(float), resamples, seed)
         edges = [(1 - level) / 2, (1 + level) / 2]
-        with_mean = np.column_stack([drawn, np.nanmean(drawn, axis=1)])
+        with_mean = np.column_stack([drawn, drawn.mean(axis=1)])
         # No value between two of the draws: one of them may be infinite.
         low, high = np.nanquantile(with_mean, edges, axis=0, method="nearest")
         means = table.mean().to_numpy()

@@ -13,9 +13,10 @@ from ecglens.errors import ParameterError
 from ecglens.files import whole_file
 from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import METADATA
-from ecglens.quality import UNUSABLE, assess
+from ecglens.quality import Severity, assess
 from ecglens.record import Record
 
+_WORST_FIRST = (Severity.UNUSABLE, Severity.WARNING, Severity.NOTE)
 ROWS = 30  # cases on a page of the list
 SHOWN_FLAGS = 4  # on a case's page; the others are counted
 _LIST = ("page", "record", "label", "truth", "probability", "threshold", "outcome", "flags")
@@ -65,7 +66,7 @@ class Case:
         """Return what is wrong with the record, a sentence a flag, what makes it unusable first."""
         if self.flags is not None:
             return self.flags
-        flags = sorted(assess(self.record), key=lambda flag: flag.kind not in UNUSABLE)
+        flags = sorted(assess(self.record), key=lambda flag: _WORST_FIRST.index(flag.severity))
         return tuple(flag.sentence for flag in flags)
 
 
