@@ -277,7 +277,10 @@ def find_trained(start_from: str) -> Path | None:
     ModelError
         If there is none.
     """
+    expected = "a .keras file, or models:/<registered name>@champion of a run that kept its weights"
     if not start_from.startswith("models:/"):
+        if start_from and not Path(start_from).is_file():
+            raise ModelError("train.start_from", f"no file {start_from!r}", expected)
         return Path(start_from) if start_from else None
     connect()
     name, _, alias = start_from.removeprefix("models:/").partition("@")
@@ -290,11 +293,7 @@ def find_trained(start_from: str) -> Path | None:
             run_id=version.run_id, artifact_path=KERAS_ARTIFACT
         )
     except (MlflowException, TypeError, OSError) as error:
-        raise ModelError(
-            "train.start_from",
-            f"{start_from!r} ({error})",
-            "a .keras file, or models:/<registered name>@champion of a run that kept its weights",
-        ) from None
+        raise ModelError("train.start_from", f"{start_from!r} ({error})", expected) from None
     return Path(folder)
 
 

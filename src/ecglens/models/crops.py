@@ -13,6 +13,9 @@ def whole_and_cropped(
 ) -> tuple[keras.Model, keras.Model]:
     """Return the model of whole records and the network to train, whose weights it takes.
 
+    Conditioning that looks at the whole of its input, such as a detrend of so many degrees, looks
+    at a stretch in the network, and in the model of "whole" at the record.
+
     Parameters
     ----------
     build : callable
