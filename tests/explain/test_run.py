@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_waves import heart
+from plain_heart import heart
 from tiny import randomised, tiny
 
 from ecglens.errors import DatasetError

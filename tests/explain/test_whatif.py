@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from test_waves import RATE, explanation, heart
+from plain_heart import RATE, explanation, heart
 
 from ecglens.explain import NamedModel, explain
 from ecglens.explain.parts import Part, Parts
