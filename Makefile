@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+EXTRAS := pipeline formats explain jax notebook dev
+
 .DEFAULT_GOAL := help
 .PHONY: help setup repro register test test-all lint format lock ui serve bench clean
 
@@ -47,7 +49,7 @@ format: $(READY)  ## mend style and format
 
 lock: $(READY)  ## write requirements.lock anew from pyproject.toml
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --no-annotate --no-header -o requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml $(EXTRAS:%=--extra %) --no-annotate --no-header -o requirements.lock
 
 ui: $(READY)  ## MLflow's pages on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \

@@ -56,7 +56,7 @@ def test_leads_that_act_together_share_what_they_give(product, way):
 
 @pytest.mark.slow  # shap compiles for a minute
 def test_exact_shapley_values_are_those_of_shap():
-    shap = pytest.importorskip("shap")
+    shap = pytest.importorskip("shap", reason="needs shap: pip install 'ecglens[checks]'")
     rng = np.random.default_rng(5)
     weights = rng.normal(size=(12, 12))
 
