@@ -137,6 +137,7 @@ def test_prepare_killed_while_it_puts_the_shards_together_goes_on(simulated_set,
     assert [path.name for path in tmp_path.iterdir()] == ["signals"]
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_prepare_do_not_stay(simulated_set, tmp_path):
     folder, mine = tmp_path / "signals", psutil.Process()
     family = []
