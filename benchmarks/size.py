@@ -1,9 +1,9 @@
 """Prepare, crash, read and predict at size: memory, what is done twice, speed, and the same bytes.
 
     python benchmarks/size.py PTB-XL-FOLDER memory [RECORDS]
-    python benchmarks/size.py PTB-XL-FOLDER resume
+    python benchmarks/size.py PTB-XL-FOLDER resume [RECORDS]
     python benchmarks/size.py PTB-XL-FOLDER read
-    python benchmarks/size.py PTB-XL-FOLDER cluster
+    python benchmarks/size.py PTB-XL-FOLDER cluster [RECORDS]
     python benchmarks/size.py PTB-XL-FOLDER predict MODEL.onnx [RECORDS]
 
 The folder is PTB-XL as published. More records than it has come from links to its folder, each with

@@ -36,9 +36,9 @@ simulated.fetch(Path(sys.argv[1]), records=100_000, seed=1)
 FETCH = """
 import sys, time
 from pathlib import Path
-from ecglens.datasets import ptb_xl
-link = ptb_xl.link
-ptb_xl.link = lambda *paths: (time.sleep(0.02), link(*paths))
+from ecglens.datasets import folders, ptb_xl
+link = folders.link
+folders.link = lambda *paths: (time.sleep(0.02), link(*paths))
 ptb_xl.fetch(*map(Path, sys.argv[1:]))
 """
 WRITE = """
@@ -137,6 +137,7 @@ def test_prepare_killed_while_it_puts_the_shards_together_goes_on(simulated_set,
     assert [path.name for path in tmp_path.iterdir()] == ["signals"]
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_prepare_do_not_stay(simulated_set, tmp_path):
     folder, mine = tmp_path / "signals", psutil.Process()
     family = []

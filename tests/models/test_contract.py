@@ -55,7 +55,7 @@ def test_the_options_in_params_are_those_of_the_build(name):
     (section,) = (field.type for field in fields(ModelParams) if field.name == name)
     taken = set(inspect.signature(MODELS[name].build).parameters) - {"conditioning"}
     taken |= set(inspect.signature(ecglens.conditioning.condition).parameters)
-    fixed = {"samples", "labels", "x", "sampling_frequency", "classes", "name"}
+    fixed = {"samples", "labels", "x", "sampling_frequency", "crop", "classes", "name"}
     assert {field.name for field in fields(section)} == taken - fixed
 
 
@@ -107,7 +107,8 @@ def test_no_output_depends_on_the_other_records_of_the_batch(name):
     x = signals(5, 200)
     batch, alone = outputs(model, x), outputs(model, x[3:4])
     for key, value in alone.items():
-        np.testing.assert_allclose(batch[key][3:4], value, atol=1e-5)
+        # A sum of thousands of terms, in another order.
+        np.testing.assert_allclose(batch[key][3:4], value, rtol=1e-3, atol=1e-5)
 
 
 @every_model

@@ -84,6 +84,23 @@ def cnn(samples, labels):
     return convolutions + 2 * (32 + 64 + 128) + (left * 128 + 1) * 128 + 129 * labels
 
 
+def squeeze(width, hidden):
+    return width * hidden + hidden + hidden * width + width
+
+
+def additive_resnet(labels):
+    trunk = 11 * 12 * 32 + 7 * 32 * 32 + 7 * 32 * 64 + 7 * 64 * 128 + 2 * (32 + 32 + 64 + 128)
+    block = 2 * (5 * 128 * 128 + 2 * 128) + squeeze(128, 16)
+    return trunk + squeeze(64, 8) + squeeze(128, 16) + 2 * block + 129 * labels
+
+
+def additive_leads(labels):
+    trunk = 11 * 16 + 7 * 16 * 16 + 7 * 16 * 32 + 7 * 32 * 64
+    norms = 2 * 12 * (16 + 16 + 32 + 64)  # a scale and a shift for each lead and channel
+    weighed = squeeze(12 * 16, 32) + squeeze(12 * 32, 64) + squeeze(12 * 64, 128)
+    return trunk + norms + weighed + 12 * 64 * labels + labels
+
+
 @pytest.mark.parametrize(
     ("name", "samples", "labels", "expected"),
     [
@@ -98,6 +115,8 @@ def cnn(samples, labels):
         ("cnn2d_gradcam", 1000, 4, encoder() + 65 * 4),
         ("xresnet1d101", 250, 5, xresnet(5)),
         ("inception1d", 250, 5, inception(5)),
+        ("additive_resnet", 1000, 5, additive_resnet(5)),
+        ("additive_leads", 1000, 5, additive_leads(5)),
     ],
 )
 def test_trainable_parameters_are_those_counted_by_hand(name, samples, labels, expected):
