@@ -7,8 +7,8 @@ MIMIC-IV-ECG about five do. Ours finds all labels of labels.yaml, from the lists
 has, and from the table, of text as pandas reads it today or of Python objects as it used to, with
 the making of those lists. The other, as ECG-XPLAIM did, joins the text of a row of the table and
 looks for substrings of 25 labels, in DataFrame.apply; it is timed on a part of the rows of either
-kind of table, drawn anew each round, and scaled to all. All in one run; prints medians of the rounds
-with their range, ratios, and in how many records the two disagree.
+kind of table, drawn anew each round, and scaled to all. All in one run; prints medians of the
+rounds with their range, ratios, and in how many records the two disagree.
 """
 
 import itertools

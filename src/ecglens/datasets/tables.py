@@ -3,7 +3,7 @@
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +147,7 @@ def texts_of_rows(columns: Sequence[pd.Series]) -> list[list[str]]:
     values[:-1] = list(number)
     there = np.array([isinstance(value, str) for value in values])[places]
     texts, ends = values[places[there]].tolist(), np.cumsum(there.sum(axis=1)).tolist()
-    return [texts[first:last] for first, last in zip([0, *ends[:-1]], ends, strict=True)]
+    return [texts[first:last] for first, last in pairwise([0, *ends])]
 
 
 def _refuse(
