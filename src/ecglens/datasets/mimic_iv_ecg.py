@@ -21,6 +21,7 @@ from ecglens.datasets.tables import (
     finish,
     read_table,
     sexes,
+    texts_of_rows,
     whole_numbers,
 )
 from ecglens.errors import DatasetError
@@ -99,8 +100,7 @@ def _statements(path: Path, rows: pd.DataFrame) -> list[list[str]]:
         first = rows.record_id[place < 0].iloc[0]
         found = f"no row for {(place < 0).sum()} records, the first of them study {first}"
         raise DatasetError(path, found, f"one row for each study of {RECORDS}")
-    columns = [np.asarray(table[report].astype(object))[place] for report in REPORTS]
-    return [[s for s in row if isinstance(s, str)] for row in zip(*columns, strict=True)]
+    return texts_of_rows([table[report].take(place) for report in REPORTS])
 
 
 def _ages_and_sexes(folder: Path, table: pd.DataFrame, subjects: pd.Series) -> tuple:

@@ -1,9 +1,12 @@
 """Publishers' tables, read strictly, and the manifest that every data set is turned into."""
 
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count, pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ecglens.datasets.splitting import with_folds
@@ -124,6 +127,27 @@ def sexes(column: pd.Series, path: Path, records: pd.Series | None = None) -> pd
     known = words.isin(list(_SEXES)) | words.isin(_UNKNOWN) | words.isna()
     _refuse(column, ~known.astype(bool), path, "male, female, M, F, or nothing", records)
     return words.map(_SEXES)
+
+
+def texts_of_rows(columns: Sequence[pd.Series]) -> list[list[str]]:
+    """Return each row's texts, in the order of the columns; what is no text is left out.
+
+    Of equal texts there is one in memory, and each column is looked through once.
+    """
+    number: defaultdict[object, int] = defaultdict(count().__next__)  # a new value gets the next
+    places = np.empty((len(columns[0]), len(columns)), np.int32)
+    for k, column in enumerate(columns):
+        if column.dtype == object:
+            numbers = map(number.__getitem__, column.tolist())
+            places[:, k] = np.fromiter(numbers, np.int32, len(column))
+        else:
+            codes, different = pd.factorize(column)
+            places[:, k] = np.array([*map(number.__getitem__, different), -1], np.int32)[codes]
+    values = np.empty(len(number) + 1, object)
+    values[:-1] = list(number)
+    there = np.array([isinstance(value, str) for value in values])[places]
+    texts, ends = values[places[there]].tolist(), np.cumsum(there.sum(axis=1)).tolist()
+    return [texts[first:last] for first, last in pairwise([0, *ends])]
 
 
 def _refuse(
