@@ -73,7 +73,7 @@ class Trainee(keras.Model):
             average = self.add_weight(
                 shape=weight.shape, trainable=False, name=f"average_{number}", aggregation="mean"
             )
-            average.assign(weight)
+            average.assign(ops.convert_to_numpy(weight))  # a copy: JAX would share the memory
             self.averages.append(average)
         self.averaged_steps = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="steps", aggregation="mean"
