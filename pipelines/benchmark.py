@@ -17,8 +17,8 @@ def main() -> None:
     params, task, name = load_params(), get_task(sys.argv[1]), sys.argv[2]
     options, folder = params.benchmark, faithfulness_folder(task.name, name)
     ludb = Path(params.ludb.folder) if params.ludb.folder else None
-    question = Question(options.records, options.dear, options.methods, ludb, params)
-    summary = judge(
+    question = Question(options.cases, options.dear, options.methods, ludb, params)
+    summary, not_judged = judge(
         task, name, question, folder, sampling_frequency=params.prepare.sampling_frequency
     )
     trained = trained_folder(task.name, name)
@@ -26,7 +26,10 @@ def main() -> None:
     with resume(RunInfo.load(trained / "run.json"), history):
         mlflow.log_metrics(metrics(summary))
         mlflow.log_artifacts(folder, "faithfulness")
-    print((folder / "simulated.md").read_text())
+    for table in sorted(folder.glob("*.md")):
+        print(table.read_text())
+    for case_set, reason in not_judged.items():
+        print(f"not judged on {case_set}: {reason}")
 
 
 run_stage(main)

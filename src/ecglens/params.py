@@ -149,15 +149,15 @@ class BenchmarkParams:
 
     Parameters
     ----------
-    records : int
-        Simulated ones.
+    cases : int
+        Simulated records.
     dear : int
         Records a label for measures that ask for a map again and again.
     methods : list
         Of :data:`ecglens.explain.METHODS`; all that fit the model where empty.
     """
 
-    records: int = at_least(10)
+    cases: int = at_least(10)
     dear: int = at_least(2)
     methods: list
 

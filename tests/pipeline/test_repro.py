@@ -34,6 +34,8 @@ OUTPUTS = [
     "reports/rhythm_conduction/signal_cam/evaluation/roc.png",
     "reports/rhythm_conduction/signal_cam/evaluation/roc.csv",
     "reports/rhythm_conduction/signal_cam/evaluation/history.png",
+    "reports/rhythm_conduction/signal_cam/faithfulness/summary.csv",
+    "reports/rhythm_conduction/signal_cam/faithfulness/simulated.png",
     "reports/rhythm_conduction/signal_cam/parity.json",
     "reports/rhythm_conduction/signal_cam/promotion.json",
     "mlruns/champions/ecglens-simulated-rhythm_conduction.onnx",

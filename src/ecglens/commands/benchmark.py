@@ -46,10 +46,12 @@ def _run(options: argparse.Namespace) -> int:
     task, params = get_task(options.task), load_params()
     folder = faithfulness_folder(task.name, options.model)
     question = Question(options.records, options.dear, options.method, options.ludb, params)
-    summary = judge(
+    summary, not_judged = judge(
         task, options.model, question, folder,
         sampling_frequency=params.prepare.sampling_frequency, restart=options.restart,
     )  # fmt: skip
     print(markdown(summary))
+    for case_set, reason in not_judged.items():
+        print(f"not judged on {case_set}: {reason}")
     print(f"tables and pictures are in {folder}")
     return 0

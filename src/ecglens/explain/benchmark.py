@@ -121,7 +121,8 @@ class Benchmark:
                     table.attrs["key"] = key
                     table.to_parquet(part, index=False)
             tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+        empty = pd.DataFrame(columns=COLUMNS)
+        return pd.concat(tables, ignore_index=True) if tables else empty
 
     @cached_property
     def key(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ecglens.errors import ParameterError
+from ecglens.errors import LabelError, ParameterError, RecordError
 from ecglens.explain.benchmark import Benchmark, Settings, check_methods, spread_out
 from ecglens.explain.faithfulness_cases import (
     CaseSet,
@@ -82,25 +82,38 @@ def thresholds_of(task: Task, name: str) -> dict[str, float]:
     return json.loads(path.read_text()) if path.is_file() else dict.fromkeys(task.labels, THRESHOLD)
 
 
-def case_sets(model: NamedModel, question: Question, thresholds: dict[str, float]) -> list[CaseSet]:
-    """Return the sets of cases that the model finds."""
+def case_sets(
+    model: NamedModel, question: Question, thresholds: dict[str, float]
+) -> tuple[list[CaseSet], dict[str, str]]:
+    """Return the sets of cases that the model finds, and of the others why there are none.
+
+    A task whose labels a set does not show is no failure of the pipeline.
+    """
     shape = {"samples": model.samples, "sampling_frequency": int(model.sampling_frequency)}
-    sets = [simulated_cases(model.labels, question.records, **shape)]
+    makers = {"simulated": lambda: simulated_cases(model.labels, question.records, **shape)}
     if question.ludb is not None:
-        sets.append(ludb_cases(question.ludb, model.labels, **shape))
+        makers["ludb"] = lambda: ludb_cases(question.ludb, model.labels, **shape)
     if question.recorded is not None and question.recorded.dataset not in ("simulated", "ludb"):
-        sets.append(_recorded(model, question.recorded))
-    found = []
-    for case_set in sets:
-        starts = range(0, len(case_set.signals), 256)
-        parts = [model.run(case_set.signals[i : i + 256])["probability"] for i in starts]
-        probability = np.concatenate(parts)
-        positive = {
-            label: probability[:, column] >= thresholds[label]
-            for column, label in enumerate(model.labels)
-        }
-        found.append(kept(case_set, positive))
-    return found
+        makers[question.recorded.dataset] = lambda: _recorded(model, question.recorded)
+    found, not_judged = [], {}
+    for name, make in makers.items():
+        try:
+            made = make()
+            found.append(kept(made, _positive(model, made, thresholds)))
+        except (LabelError, RecordError) as error:
+            not_judged[name] = str(error)
+    return found, not_judged
+
+
+def _positive(model: NamedModel, case_set: CaseSet, thresholds: dict[str, float]) -> dict:
+    """Return of each label which records the model finds."""
+    starts = range(0, len(case_set.signals), 256)
+    parts = [model.run(case_set.signals[i : i + 256])["probability"] for i in starts]
+    probability = np.concatenate(parts)
+    return {
+        label: probability[:, column] >= thresholds[label]
+        for column, label in enumerate(model.labels)
+    }
 
 
 def _recorded(model: NamedModel, params: Params) -> CaseSet:
@@ -127,7 +140,7 @@ def judge(
     *,
     sampling_frequency: int,
     restart: bool = False,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, str]]:
     """Judge methods on a trained model and write what was found.
 
     Parameters
@@ -147,31 +160,37 @@ def judge(
 
     Returns
     -------
-    DataFrame
+    summary : DataFrame
         As :func:`ecglens.explain.faithfulness_summary.summarise` returns it.
+    not_judged : dict of str to str
+        Sets without a case, and why.
     """
     check_methods(question.methods)  # before anything that takes long
     model = named_model(task, name, sampling_frequency)
     thresholds = thresholds_of(task, name)
-    sets = case_sets(model, question, thresholds)
+    sets, not_judged = case_sets(model, question, thresholds)
     settings = Settings(dear=question.dear)
     bench = Benchmark(model, sets, settings)
     results = folder.with_name(folder.name + ".kept")
     if restart:
         shutil.rmtree(results, ignore_errors=True)
-    values = bench.run(bench.methods(question.methods), results)
+    values = bench.run(bench.methods(question.methods) if sets else [], results)
     summary = summarise(values)
     with whole_folder(folder) as part:
         values.to_parquet(part / "values.parquet", index=False)
         summary.to_csv(part / "summary.csv", index=False, float_format="%.6g")
         (part / "protocol.json").write_text(
-            json.dumps(_protocol(task, name, settings, sets, thresholds), indent=1) + "\n"
+            json.dumps(
+                {**_protocol(task, name, settings, sets, thresholds), "not_judged": not_judged},
+                indent=1,
+            )
+            + "\n"
         )
         for case_set in sets:
             own = summary[summary.set == case_set.name]
             (part / f"{case_set.name}.md").write_text(markdown(own))
             save_figure(_figure(own, task, name, case_set), part / f"{case_set.name}.png")
-    return summary
+    return summary, not_judged
 
 
 def _figure(summary: pd.DataFrame, task: Task, name: str, case_set: CaseSet):
