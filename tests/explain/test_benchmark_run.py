@@ -42,7 +42,7 @@ def trained(model, tmp_path, monkeypatch):
 
 def test_a_model_is_judged_and_what_was_found_is_written(trained, tmp_path):
     task, folder = trained(*LABELS), tmp_path / "faithfulness"
-    question = Question(records=12, dear=2, methods=["additive", "random"])
+    question = Question(records=25, dear=2, methods=["additive", "random"])
     summary, not_judged = judge(task, "signal_cam", question, folder, sampling_frequency=100)
     assert not not_judged
     assert {p.name for p in folder.iterdir()} == {
