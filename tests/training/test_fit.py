@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-from ecglens.errors import ModelError
 from ecglens.models import build_model
 from ecglens.params import TrainParams
 from ecglens.training import EpochLogger, fit, make_reproducible
@@ -114,12 +113,3 @@ def test_one_seed_gives_equal_weights_and_another_seed_others(learnable, tmp_pat
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
-
-
-def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_change(learnable, tmp_path):
-    make_reproducible(1)
-    with pytest.raises(ModelError, match=r"loss of nan in epoch 1.*Lower train\.learning_rate"):
-        fit(
-            small_model(learnable.store), learnable.store, learnable.train, learnable.validation,
-            replace(PARAMS, learning_rate=1e30), work=tmp_path,
-        )  # fmt: skip

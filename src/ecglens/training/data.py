@@ -59,18 +59,20 @@ def training_batches(
         Of int16 microvolts (batch_size, crop or samples, 12) and float32 truth.
     """
     samples = crop or store.samples
+    counts = np.asarray(store.counts)  # the same memory; slices of a memmap cost more than the copy
     weights = balancing_weights(split.truth) if balance == "sampling" else None
     order = _Order(len(split.rows), seed, weights)
 
     def read(step):
         places = order.places(step * batch_size, batch_size)
         if samples == store.samples:
-            return store.counts[split.rows[places]], split.truth[places]
+            return counts[split.rows[places]], split.truth[places]
         rng = np.random.default_rng([seed, 1, step])
         starts = rng.integers(0, store.samples - samples + 1, batch_size)
-        cuts = zip(split.rows[places], starts, strict=True)
-        crops = [store.counts[row, start : start + samples] for row, start in cuts]
-        return np.stack(crops), split.truth[places]
+        crops = np.empty((batch_size, samples, len(LEADS)), np.int16)
+        for place, row, start in zip(crops, split.rows[places], starts, strict=True):
+            place[:] = counts[row, start : start + samples]
+        return crops, split.truth[places]
 
     steps = tf.data.Dataset.range(first_step, ENDLESS)
     return _reading(steps, read, (batch_size, samples), split.truth.shape[1])
