@@ -23,7 +23,7 @@ import wfdb
 
 from ecglens.splits import Split
 from ecglens.store import open_store
-from ecglens.training import batches
+from ecglens.training.data import training_batches
 
 PART, BATCH, LABELS = 500, 64, 5
 
@@ -39,7 +39,9 @@ def main() -> None:
     print(f"{records} records in batches of {BATCH}")
     seconds = []
     for number in range(rounds + 1):  # the first is not counted
-        ours = timed(batches(store, split, BATCH, shuffle_seed=number), records)
+        steps = records // BATCH  # of the stream of training, whose batches are all full
+        stream = training_batches(store, split, BATCH, seed=number).take(steps)
+        ours = timed(stream, steps * BATCH) * records / (steps * BATCH)
         places = np.random.default_rng(number).permutation(records)[:PART]
         theirs = timed(reread(paths, truth, places, store.samples), PART) * records / PART
         if number:

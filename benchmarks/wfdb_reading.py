@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from ecglens.reading import flags_in_short, read_batch
+from ecglens.quality.preparation import judge
+from ecglens.reading import read_batch
 from ecglens.record import from_microvolts
 
 PART, BATCH = 100, 256
@@ -64,7 +65,7 @@ def prepare(source: Path, files: list, rate: int, *, flags: bool) -> None:
             out.write(counts.data)
             digest.update(counts.data)
             if flags:
-                flags_in_short(counts, rate)
+                judge(counts, rate, {})
 
 
 def by_package(source: Path, files: list) -> np.ndarray:
