@@ -250,6 +250,12 @@ def test_a_folder_with_content_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_simulated_records_are_replaced_by_others(tmp_path):
+    for records in (30, 20):
+        simulated.fetch(tmp_path / "set", records=records, seed=0)
+        assert len(list((tmp_path / "set").rglob("*_lr.hea"))) == records
+
+
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "set").write_text("mine")
     with pytest.raises(DatasetError, match="found a file"):

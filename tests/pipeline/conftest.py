@@ -12,7 +12,10 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Every label is in every fold, and training and benchmark take seconds.
-SMALL = {"records": 200, "epochs": 2, "cases": 60, "methods": "[additive, random]"}
+SMALL = {
+    "simulated.records": 200, "epochs": 2,
+    "benchmark.cases": 60, "benchmark.methods": "[additive, random]",
+}  # fmt: skip
 IDENTITY = {"user.name": "Test", "user.email": "test@example.org"}
 
 
@@ -76,11 +79,16 @@ class Project:
             )
 
     def set_params(self, **values: object) -> None:
-        """Change values of params.yaml in place; each key stands there once."""
+        """Change values of params.yaml in place: by name, or by section and name with a dot.
+
+        A name without its section must stand there once.
+        """
         path = self.folder / "params.yaml"
         text = path.read_text("utf-8")
         for key, value in values.items():
-            text, count = re.subn(rf"(?m)^(\s*{key}:\s).*$", rf"\g<1>{value}", text)
+            section, _, name = key.rpartition(".")
+            inside = rf"^{section}:\n(?:[ #].*\n|\n)*?" if section else ""
+            text, count = re.subn(rf"(?m)({inside}^\s*{name}:\s).*$", rf"\g<1>{value}", text)
             assert count == 1, f"{key} stands {count} times in params.yaml"
         path.write_text(text, "utf-8")
 

@@ -15,7 +15,7 @@ DEADLINE = 300  # s
 def project(new_project, tmp_path_factory):
     """Return a project with a manifest of 1,500 records, which are six shards."""
     project = new_project(tmp_path_factory.mktemp("size") / "project")
-    project.set_params(records=1500, dataset="simulated", workers=1)
+    project.set_params(**{"simulated.records": 1500}, dataset="simulated", workers=1)
     project.repro("label")
     return project
 

@@ -66,9 +66,9 @@ def run_states(project):
             "models: found 'signalcam'; expected a known name. Did you mean \"signal_cam\"?",
         ),
         ({"dataset": "simulatd"}, "fetch", 'Did you mean "simulated"?'),
-        ({"scaling": "led"}, TRAIN, "scaling: found 'led'"),
+        ({"schedule": "cosin"}, TRAIN, "schedule: found 'cosin'"),
     ],
-    ids=["task", "model", "data set", "scaling"],
+    ids=["task", "model", "data set", "schedule"],
 )
 def test_a_word_in_params_that_means_nothing_stops_the_stage_that_reads_it(
     project, params, stage, message

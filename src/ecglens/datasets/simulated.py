@@ -110,7 +110,7 @@ def fetch(folder: Path, *, records: int, seed: int, labels: str = "starter") -> 
     Parameters
     ----------
     folder : Path
-        Must not exist, or be empty.
+        Must not exist, be empty, or hold such a data set, which is replaced.
     records : int
         How many, at least 1. From about 300 on ("starter") or 1500 on ("all"), every label is in
         every fold.
@@ -129,7 +129,7 @@ def fetch(folder: Path, *, records: int, seed: int, labels: str = "starter") -> 
     Raises
     ------
     DatasetError
-        If ``folder`` holds anything, or is a file.
+        If ``folder`` holds anything else, or is a file.
     ParameterError
         If ``records`` or ``seed`` is out of range, or ``labels`` is no breadth.
     """
@@ -139,11 +139,12 @@ def fetch(folder: Path, *, records: int, seed: int, labels: str = "starter") -> 
     if labels not in BREADTHS:
         mend = did_you_mean(labels, BREADTHS)
         raise ParameterError("simulated: labels", repr(labels), "a breadth of labels", mend)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    ours = (folder / EVIDENCE).is_file()
+    if folder.exists() and not (ours or (folder.is_dir() and not any(folder.iterdir()))):
         raise DatasetError(
             folder,
             "a folder with content" if folder.is_dir() else "a file",
-            "no such folder, or an empty one",
+            "no such folder, an empty one, or simulated records",
             "Remove it, or name another folder.",
         )
     with whole_folder(folder) as part:
