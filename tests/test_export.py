@@ -41,6 +41,8 @@ def test_the_file_holds_its_card_as_json_in_its_metadata(exported):
 def test_the_file_agrees_with_keras_on_simulated_records(exported):
     parity = compare(exported.model, Predictor(exported.file), exported.signals)
     assert parity.records == 8
+    terms = np.abs(Predictor(exported.file).run(exported.signals)["attribution"]).sum(axis=(1, 2))
+    assert parity.scale == pytest.approx(max(1.0, terms.max()), rel=1e-4)
     assert parity.largest_difference.keys() == set(OUTPUTS)
     assert max(parity.largest_difference.values()) <= 1e-4
     assert parity.additivity_error <= 1e-4

@@ -36,8 +36,8 @@ class Parity:
     largest_difference : dict of str to float
         For each output, |ONNX - Keras|.
     scale : float
-        What differences of logits are measured against: the largest sum of |attribution|, or |logit|
-        of a model that is not additive; 1 at least.
+        What differences of logits are measured against: the largest sum of |attribution|, or of a
+        model that is not additive the largest |logit|; 1 at least.
     additivity_error : float or None
         Largest |sum of attribution + bias - logit| of the ONNX outputs; None of a model that is not
         additive.
