@@ -49,7 +49,7 @@ def query(project, sql):
 
 def test_a_clone_that_has_pulled_has_nothing_to_run_and_no_database(before):
     assert before["repro"].ran == []
-    assert len(before["repro"].unchanged) == 7
+    assert len(before["repro"].unchanged) == 9
     assert not before["database"]
 
 
