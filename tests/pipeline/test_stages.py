@@ -128,5 +128,6 @@ def test_an_evaluation_killed_together_with_dvc_is_run_again_in_full(project, tm
     assert not (project.folder / EVALUATION / "metrics.json").exists()
 
     assert EVALUATE in project.repro(EVALUATE).ran
-    assert names(project.folder / EVALUATION) == whole
+    # The PDF of cases is no output of DVC: a checkout of its cache leaves it out.
+    assert set(names(project.folder / EVALUATION)) - {"cases.pdf"} == set(whole) - {"cases.pdf"}
     assert names((project.folder / EVALUATION).parent) == beside
