@@ -1,13 +1,13 @@
 """A real Dask scheduler and workers on loopback, of which some are killed: the same bytes."""
 
 import json
-import os
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from dask_cluster import dask_cluster
+from shard_work import die, nothing, who
 
 from ecglens import cluster as cluster_module
 from ecglens.cluster import Workers
@@ -17,18 +17,6 @@ from ecglens.shards import Work, finished_shards
 
 pytestmark = pytest.mark.slow
 COPIES = 16  # of the simulated set's 300 records, which makes 19 shards
-
-
-def who(items, parameters):
-    """Return which process worked the items, after a while."""
-    time.sleep(parameters.get("seconds", 0.2))
-    with open(parameters["log"], "a") as log:
-        log.write(f"{os.getpid()} {items[0]}\n")
-    return json.dumps([os.getpid(), items]).encode()
-
-
-def nothing(items, parameters):
-    return "0"
 
 
 @pytest.fixture
@@ -110,8 +98,8 @@ def slow_work(tmp_path):
 
 
 def on_path(monkeypatch):
-    """Let workers import this module, of which the work is."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *os.sys.path]))
+    """Let workers import the module of the work."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def test_nothing_is_lost_or_doubled_where_a_worker_is_killed(slow_work, tmp_path, monkeypatch):
@@ -168,7 +156,3 @@ def test_a_shard_that_workers_die_of_ends_the_work(tmp_path, monkeypatch):
         finished_shards(work, [1, 2], 1, tmp_path / "work", Workers(2)),
     ):
         pass
-
-
-def die(items, parameters):
-    os.kill(os.getpid(), 9)

@@ -4,14 +4,13 @@ import json
 import os
 from pathlib import Path
 
-import psutil
 import pytest
+from shard_work import content_of, ports
 
 from ecglens import cluster as cluster_module
 from ecglens import shards
 from ecglens.cluster import Workers
 from ecglens.errors import ClusterError, ECGLensError, RecordError
-from ecglens.formats.contents import content
 from ecglens.shards import Work, finished_shards
 
 
@@ -22,10 +21,6 @@ def join(items, parameters):
     if parameters.get("fail") in items:
         raise RecordError(parameters["fail"], "a fault", "none")
     return "".join(Path(name).read_text() for name in items).encode()
-
-
-def content_of(items, parameters):
-    return content(items)
 
 
 @pytest.fixture
@@ -152,13 +147,6 @@ def test_without_dask_the_error_names_the_extra(house, monkeypatch):
     with pytest.raises(ClusterError, match=r"no package distributed.*pip install 'ecglens\[pip"):
         house(workers=Workers(2))
     assert house(workers=Workers(1))[0] == WHOLE
-
-
-def ports(items, parameters):
-    """Return the addresses at which this process and its parent listen."""
-    mine = psutil.Process()
-    found = [*mine.net_connections(), *mine.parent().net_connections()]
-    return json.dumps([c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN]).encode()
 
 
 @pytest.mark.parametrize("kind", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
