@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# One of the three systems on a task of its own, trained as its authors trained it, on PTB-XL at
+# 100 Hz; opens fold 10:
+# bash benchmarks/systems_tasks.sh PTB-XL-FOLDER TASK [-S dvc parameters]
+#   tachy cd lqt wpw pace             ECG-XPLAIM
+#   abnormal                          Signal-CAM
+#   norm_mi norm_sttc norm_cd norm_hyp  ECG-IMN
+set -euo pipefail
+task=$2
+case $task in
+  tachy | cd | lqt | wpw | pace)
+    model=ecg_xplaim
+    fit=(optimizer=adam learning_rate=0.01 schedule=step decay=0.95 decay_epochs=1 batch_size=64)
+    ;;
+  abnormal)
+    model=signal_cam
+    fit=(optimizer=adam learning_rate=0.0005 schedule=plateau decay=0.5 decay_epochs=8
+      batch_size=128 epochs=25 patience=25 augment.preset=signal_cam)
+    ;;
+  norm_mi | norm_sttc | norm_cd | norm_hyp)
+    model=ecg_imn
+    fit=(optimizer=adamw learning_rate=0.001 weight_decay=0.0001 schedule=cosine batch_size=64
+      patience=10 loss=weighted_bce)
+    ;;
+  *)
+    sed -n '2,7s/^# //p' "$0" >&2
+    exit 2
+    ;;
+esac
+settings=()
+for one in "${fit[@]}"; do settings+=(-S "train.$one"); done
+[ "$task" != abnormal ] || settings+=(-S model.signal_cam.scaling=lead -S evaluate.threshold=accuracy)
+MODEL=$model NAME="systems/$task" \
+  bash "$(dirname "$0")/ptbxl_task.sh" "$1" "$task" "${settings[@]}" "${@:3}"
