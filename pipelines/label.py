@@ -3,7 +3,14 @@
 from ecglens.datasets import get_dataset
 from ecglens.errors import run_stage
 from ecglens.files import whole_file, whole_folder
-from ecglens.manifests import count_labels, count_pairs, count_unlabelled, with_draws, with_labels
+from ecglens.manifests import (
+    count_labels,
+    count_pairs,
+    count_unlabelled,
+    with_draws,
+    with_evidence,
+    with_labels,
+)
 from ecglens.params import load_params
 
 PRINTED = 20  # rows of the longer tables
@@ -15,6 +22,8 @@ def main() -> None:
     manifest = dataset.manifest(params.raw_folder)
     manifest = with_labels(manifest, dataset.vocabulary, params.labels.policy)
     manifest = with_draws(manifest, params.labels.draws, params.labels.seed, params.tasks)
+    if "read_evidence" in dataset.offers:
+        manifest = with_evidence(manifest, dataset.module.read_evidence(params.raw_folder))
     report = {
         "labels": count_labels(manifest, name),
         "pairs": count_pairs(manifest, name),

@@ -16,7 +16,7 @@ from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
 from ecglens.tracking import find_trained, log_training, member_run, start_run, tensorboard_folder
-from ecglens.training import EpochLogger, TensorBoard, Training, run_training
+from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run_training
 
 
 def main() -> None:
@@ -25,10 +25,11 @@ def main() -> None:
     train, validation = (
         load_split(params.manifest, store, task, s) for s in ("train", "validation")
     )
+    guide = load_guide(params.manifest, train, task, store) if params.train.guidance else None
     training = Training(
         partial(build_model, name, sampling_frequency=store.sampling_frequency,
                 **asdict(getattr(params.model, name))),
-        store, train, validation, params.train, params.crop,
+        store, train, validation, params.train, params.crop, guide=guide,
         work=training_folder(task.name, name), start=find_trained(params.train.start_from),
     )  # fmt: skip
     remembered = training.folder

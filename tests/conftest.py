@@ -87,15 +87,18 @@ def write_record():
 def learnable(tmp_path_factory) -> SimpleNamespace:
     """Noise records of 2 s that a small network learns in seconds; not to be changed.
 
-    Label A is a spike in lead II, label B a slow wave in V1. A ``store`` and, as in real data,
-    ``train``, ``validation`` and ``test`` of 96, 48 and 48 records.
+    Label A is a spike in lead II, label B a slow wave in V1, both from the sample on that
+    ``starts`` says. A ``store`` and, as in real data, ``train``, ``validation`` and ``test`` of 96,
+    48 and 48 records.
     """
     rng = np.random.default_rng(8)
     truth = rng.integers(0, 2, (192, 2)).astype(np.float32)
     signals = rng.normal(0, 60, (192, 200, 12))
     wave = 600 * np.sin(2 * np.pi * np.arange(40) / 40)
+    starts = []
     for signal, (spike, slow) in zip(signals, truth, strict=True):
         start = rng.integers(20, 140)
+        starts.append(start)
         signal[start : start + 4, LEADS.index("II")] += 900 * spike
         signal[start : start + 40, LEADS.index("V1")] += slow * wave
     ids = np.arange(101, 293)
@@ -103,7 +106,8 @@ def learnable(tmp_path_factory) -> SimpleNamespace:
     store = Store(folder, np.rint(signals).astype(np.int16), ids, 100, "0" * 64)
     rows = {"train": np.arange(96), "validation": np.arange(96, 144), "test": np.arange(144, 192)}
     splits = {name: Split(name, r, ids[r], truth[r]) for name, r in rows.items()}
-    return SimpleNamespace(store=store, task=Task("spikes", ("A", "B")), **splits)
+    task = Task("spikes", ("A", "B"))
+    return SimpleNamespace(store=store, task=task, starts=np.array(starts), **splits)
 
 
 @pytest.fixture(scope="session")

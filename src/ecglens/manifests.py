@@ -21,6 +21,7 @@ from ecglens.labels import (
 from ecglens.vocabulary import tables
 
 SMALLER_SHARE = 0.1  # of a draw, for each of validation and test: as PTB-XL's folds
+EVIDENCE = "evidence"  # the column
 _CHUNK = 100_000  # records
 
 
@@ -43,6 +44,25 @@ def with_labels(manifest: pd.DataFrame, vocabulary: str, policy: Policy) -> pd.D
     likelihoods = manifest.likelihoods.tolist() if "likelihoods" in manifest else None
     labelled = label_records(manifest.codes.tolist(), vocabulary, policy, likelihoods)
     return manifest.assign(labels=labelled.labels, undecided=labelled.undecided)
+
+
+def with_evidence(manifest: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a manifest with ``evidence``: where the signs of a record's codes are.
+
+    Parameters
+    ----------
+    manifest : DataFrame
+    table : DataFrame
+        As :func:`ecglens.datasets.simulated.read_evidence` gives it.
+
+    Returns
+    -------
+    DataFrame
+        With a list a record, whose items have ``scp_code``, ``start_s``, ``end_s`` and ``leads``.
+    """
+    rows = table.drop(columns="ecg_id").to_dict("records")
+    lists = pd.Series(rows, index=table.ecg_id).groupby(level=0).agg(list).to_dict()
+    return manifest.assign(**{EVIDENCE: [lists.get(record, []) for record in manifest.record_id]})
 
 
 def with_draws(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ecglens.errors import ParameterError
 from ecglens.param_fields import at_least, between, one_of
 
 
@@ -108,6 +109,9 @@ class TrainParams:
         overlap by half.
     balance : {"none", "sampling"}
         With "sampling", records with rare labels are drawn more often.
+    guidance : float
+        Weight in the loss of what an additive model says for a label outside the label's evidence;
+        0: none. See :mod:`ecglens.training.guidance`.
     augment : AugmentParams
     start_from : str
         A trained model's .keras file, or a registered model, whose weights the fit begins with:
@@ -142,9 +146,35 @@ class TrainParams:
     crop_seconds: float = at_least(0.0, 0.0)
     crop_test: str = one_of("whole", "average", default="whole")
     balance: str = one_of("none", "sampling", default="none")
+    guidance: float = at_least(0.0, 0.0)
     augment: AugmentParams = AugmentParams()
     start_from: str = ""
     head: str = one_of("kept", "new", default="kept")
     freeze_epochs: int = at_least(0, 0)
     ensemble: int = at_least(1, 1)
     devices: int = at_least(1, 1)
+
+
+def check_guidance(train: TrainParams, where: str) -> None:
+    """Refuse guidance together with what moves or mixes a record's signs.
+
+    Raises
+    ------
+    ParameterError
+        If there is such a change, by its name.
+    """
+    if not train.guidance:
+        return
+    changes = PRESETS.get(train.augment.preset, train.augment)
+    moving = {
+        "crop_seconds": train.crop_seconds,
+        "mixup": train.mixup,
+        "augment.time_shift.p": changes.time_shift.p,
+        "augment.time_warp.p": changes.time_warp.p,
+    }
+    for name, value in moving.items():
+        if value:
+            raise ParameterError(
+                f"{where}: guidance", f"{name} of {value:g} beside it",
+                f"{name} of 0, so that signs stay where their evidence is",
+            )  # fmt: skip

@@ -137,6 +137,27 @@ def test_a_share_above_one(refused, key):
     refused(key, 1.01, rf"{key.split('.')[-1]}: found 1\.01; expected at most 1\.0")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("crop_seconds", 2.5), ("mixup", 0.2), ("augment.preset", "signal_cam"),
+        ("augment.preset", "own"),
+    ],
+)  # fmt: skip
+def test_guidance_beside_what_moves_a_sign_from_its_evidence(tmp_path, key, value):
+    content = yaml.safe_load(OWN.read_text("utf-8"))
+    content["train"]["guidance"] = 0.1
+    *outer, last = key.split(".")
+    place = content["train"]
+    for name in outer:
+        place = place[name]
+    place[last] = value
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParameterError, match=r"train: guidance: found .* beside it; expected .* 0"):
+        load_params(path)
+
+
 @pytest.mark.parametrize("key", ["tasks", "models"])
 def test_an_empty_list_of_tasks_or_models(refused, key):
     refused(key, [], f"{key}: found an empty list; expected at least one.*Known: ")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecglens.models import build_model
 from ecglens.models.additive import AdditiveHead, Spread
 
 
@@ -114,3 +115,13 @@ def test_shapes_are_known_before_anything_runs():
     outputs = layer(keras.Input((13, 6)))
     expected = layer.compute_output_shape((None, 13, 6))
     assert {name: value.shape for name, value in outputs.items()} == expected
+
+
+@pytest.mark.parametrize("fine", [1, 2])
+def test_dilation_in_place_of_pooling_makes_finer_steps_of_the_same_weights(fine):
+    coarse, finer = (
+        build_model("additive_resnet", samples=400, labels=2, fine=number) for number in (0, fine)
+    )
+    assert [w.shape for w in finer.weights] == [w.shape for w in coarse.weights]
+    steps = [model.get_layer("dropout").output.shape[1] for model in (coarse, finer)]
+    assert steps == [50, 50 * 2**fine]

@@ -216,11 +216,23 @@ def evidence_mask(
         True where a sample's time t has start <= t < end, in the leads named.
     """
     mask = np.zeros((samples, len(LEADS)), bool)
-    # Times are whole milliseconds; rounding removes what binary fractions add to the product.
-    edges = np.ceil((evidence_rows[["start_s", "end_s"]] * sampling_frequency).round(6).to_numpy())
-    for (first, last), leads in zip(edges.astype(int), evidence_rows.leads, strict=True):
-        mask[first:last, [LEADS.index(lead) for lead in leads.split()]] = True
+    edges = evidence_edges(evidence_rows, sampling_frequency)
+    for (first, last), leads in zip(edges, lead_places(evidence_rows), strict=True):
+        mask[first:last, leads] = True
     return mask
+
+
+def evidence_edges(evidence_rows: pd.DataFrame, sampling_frequency: float) -> np.ndarray:
+    """Return each row's first sample, and the one after its last: int, shape (rows, 2)."""
+    # Times are whole milliseconds; rounding removes what binary fractions add to the product.
+    edges = (evidence_rows[["start_s", "end_s"]] * sampling_frequency).round(6).to_numpy(float)
+    return np.ceil(edges).astype(int)
+
+
+def lead_places(evidence_rows: pd.DataFrame) -> np.ndarray:
+    """Return which leads each row names: bool, shape (rows, 12)."""
+    named = [leads.split() for leads in evidence_rows.leads]
+    return np.array([[lead in own for lead in LEADS] for own in named], bool).reshape(-1, 12)
 
 
 def write_wfdb(stem: Path, microvolts: np.ndarray, sampling_frequency: int) -> None:

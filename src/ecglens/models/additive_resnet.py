@@ -20,7 +20,7 @@ MOMENTUM = 0.95
 
 def build(
     *, samples: int, labels: int, filters=(32, 32, 64, 128), kernels=(11, 7, 7, 7),
-    blocks: int = 2, kernel: int = 5, dropout: float = 0.1, **conditioning,
+    blocks: int = 2, kernel: int = 5, dropout: float = 0.1, fine: int = 0, **conditioning,
 ) -> keras.Model:  # fmt: skip
     """Return the network; see :mod:`ecglens.models` for what goes in and comes out.
 
@@ -35,41 +35,48 @@ def build(
         Of the blocks.
     dropout : float
         Of the features before the head.
+    fine : int
+        How many poolings, from the last on, become dilation, with the same field of view: each
+        halves the attribution's step in time, and doubles the work behind it.
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
+    pooled, dilation = len(filters) - fine, 1
     for number, (width, size) in enumerate(zip(filters, kernels, strict=True), start=1):
-        if number > 1:
+        if 1 < number <= pooled:
             x = keras.layers.MaxPooling1D(2, padding="same", name=f"pool_{number - 1}")(x)
-        x = _convolution(x, width, size, name=f"trunk_{number}")
+        elif number > 1:
+            dilation *= 2
+        x = _convolution(x, width, size, dilation=dilation, name=f"trunk_{number}")
         x = keras.layers.LeakyReLU(0.1, name=f"trunk_{number}_relu")(x)
         if number > 2:
             x = squeeze_and_excite(x, hidden=max(8, width // 8), name=f"trunk_{number}")
     for number in range(1, blocks + 1):
-        x = _block(x, kernel, name=f"block_{number}")
+        x = _block(x, kernel, dilation=dilation, name=f"block_{number}")
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = AdditiveHead(labels, samples, name="head")(x)
     return keras.Model(inputs, outputs, name="additive_resnet")
 
 
-def _block(x, kernel: int, *, name: str):
+def _block(x, kernel: int, *, dilation: int, name: str):
     width = x.shape[-1]
     past = x
-    x = _convolution(x, width, kernel, name=f"{name}_1")
+    x = _convolution(x, width, kernel, dilation=dilation, name=f"{name}_1")
     x = keras.layers.LeakyReLU(0.1, name=f"{name}_relu_1")(x)
     # With gamma 0 at the start a block passes its input on, and learns what to add to it.
-    x = _convolution(x, width, kernel, gamma="zeros", name=f"{name}_2")
+    x = _convolution(x, width, kernel, dilation=dilation, gamma="zeros", name=f"{name}_2")
     x = squeeze_and_excite(x, hidden=max(8, width // 8), name=name)
     x = keras.layers.Add(name=f"{name}_add")([x, past])
     return keras.layers.LeakyReLU(0.1, name=f"{name}_relu_2")(x)
 
 
-def _convolution(x, width: int, kernel: int, *, name: str, gamma: str = "ones"):
+def _convolution(x, width: int, kernel: int, *, name: str, dilation: int = 1, gamma: str = "ones"):
     x = keras.layers.Conv1D(
-        width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-    )(x)
+        width, kernel, padding="same", dilation_rate=dilation, use_bias=False,
+        kernel_initializer="he_normal", name=name,
+    )(x)  # fmt: skip
     return keras.layers.BatchNormalization(
         momentum=MOMENTUM, gamma_initializer=gamma, name=f"{name}_norm"
     )(x)

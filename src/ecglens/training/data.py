@@ -1,5 +1,7 @@
 """What a fit reads: batches of int16 microvolts from the memory-mapped store, and their truth."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -37,6 +39,7 @@ def training_batches(
     crop: int | None = None,
     balance: str = "none",
     first_step: int = 0,
+    outside: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tf.data.Dataset:
     """Return full batches of shuffled records without end, each a function of seed and step alone.
 
@@ -52,11 +55,15 @@ def training_batches(
         With "sampling", records are drawn by :func:`balancing_weights` instead.
     first_step : int
         Batches that were seen before.
+    outside : callable, optional
+        From places in the split to what is not evidence, bool (batch, samples, 12 or 1, labels);
+        see :meth:`ecglens.training.guidance.Guide.outside`. Not with crops.
 
     Returns
     -------
     tf.data.Dataset
-        Of int16 microvolts (batch_size, crop or samples, 12) and float32 truth.
+        Of int16 microvolts (batch_size, crop or samples, 12) and float32 truth; with ``outside``,
+        of the former and a dict of "truth" and "outside".
     """
     samples = crop or store.samples
     counts = np.asarray(store.counts)  # the same memory; slices of a memmap cost more than the copy
@@ -65,6 +72,8 @@ def training_batches(
 
     def read(step):
         places = order.places(step * batch_size, batch_size)
+        if outside is not None:
+            return counts[split.rows[places]], split.truth[places], outside(places)
         if samples == store.samples:
             return counts[split.rows[places]], split.truth[places]
         rng = np.random.default_rng([seed, 1, step])
@@ -75,7 +84,9 @@ def training_batches(
         return crops, split.truth[places]
 
     steps = tf.data.Dataset.range(first_step, ENDLESS)
-    return _reading(steps, read, (batch_size, samples), split.truth.shape[1])
+    return _reading(
+        steps, read, (batch_size, samples), split.truth.shape[1], guided=outside is not None
+    )
 
 
 def balancing_weights(truth: np.ndarray) -> np.ndarray:
@@ -126,11 +137,18 @@ class _Order:
         return self._round[1]
 
 
-def _reading(places: tf.data.Dataset, read, shape: tuple, labels: int) -> tf.data.Dataset:
+def _reading(
+    places: tf.data.Dataset, read, shape: tuple, labels: int, guided: bool = False
+) -> tf.data.Dataset:
+    kinds = (tf.int16, tf.float32, tf.bool)[: 3 if guided else 2]
+
     def read_batch(place):
-        counts, truth = tf.numpy_function(read, [place], (tf.int16, tf.float32))
+        counts, truth, *outside = tf.numpy_function(read, [place], kinds)
         counts.set_shape((*shape, len(LEADS)))
         truth.set_shape((shape[0], labels))
-        return counts, truth
+        if not guided:
+            return counts, truth
+        outside[0].set_shape((*shape, None, labels))
+        return counts, {"truth": truth, "outside": outside[0]}
 
     return places.map(read_batch).prefetch(4)

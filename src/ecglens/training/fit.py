@@ -1,6 +1,7 @@
 """One fit: what is kept is the best epoch, a stopped fit goes on, one seed gives one outcome."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from ecglens.train_params import TrainParams
 from ecglens.training import callbacks as own
 from ecglens.training.data import ordered_batches, training_batches
 from ecglens.training.failures import StopAtNaN, kept_on_error
+from ecglens.training.guidance import Guide, require_guidable
 from ecglens.training.network import RunningAUROC, Trainee
 from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
@@ -30,6 +32,7 @@ def fit(
     *,
     work: Path,
     network: keras.Model | None = None,
+    guide: Guide | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Fit a model of the table and leave it at its best epoch.
@@ -45,6 +48,8 @@ def fit(
     network : keras.Model, optional
         What is trained in the place of ``model``, with weights of the same shapes: the same network
         at a crop's length. Both are made by :func:`ecglens.models.crops.whole_and_cropped`.
+    guide : Guide, optional
+        The evidence of the training records, which ``params.guidance`` needs.
     callbacks
         Further Keras callbacks, for example tracking.
 
@@ -66,7 +71,10 @@ def fit(
     progress = load_progress(folder)
     done = progress.epochs
     if done < params.epochs and not own.out_of_patience(progress.history, params.patience):
-        _run(model, network, store, train, validation, params, folder, progress, list(callbacks))
+        _run(
+            model, network, store, train, validation, params, folder, progress, guide,
+            list(callbacks),
+        )  # fmt: skip
     model.set_weights(progress.best)
     return {name: list(progress.history[name]) for name in HISTORY}
 
@@ -89,7 +97,9 @@ def fit_folder(
     return work / key_of(params, store.sha256, *begun, models=[model])
 
 
-def _run(model, network, store, train, validation, params, folder, progress: Progress, callbacks):
+def _run(
+    model, network, store, train, validation, params, folder, progress: Progress, guide, callbacks
+):  # fmt: skip
     """Run the epochs that are left."""
     steps, done = -(-len(train.rows) // params.batch_size), progress.epochs
     trainee = compiled_trainee(network, store, train, params, steps)
@@ -100,7 +110,7 @@ def _run(model, network, store, train, validation, params, folder, progress: Pro
     records = training_batches(
         store, train, params.batch_size,
         seed=params.seed, crop=network.input.shape[1], balance=params.balance,
-        first_step=done * steps,
+        first_step=done * steps, outside=_outside(guide, network, params),
     )  # fmt: skip
     around = [
         StopAtNaN(params),
@@ -122,6 +132,14 @@ def _run(model, network, store, train, validation, params, folder, progress: Pro
         )
 
 
+def _outside(guide: Guide | None, network: keras.Model, params: TrainParams):
+    """Return how batches get what is not evidence, where the fit is guided."""
+    if not params.guidance:
+        return None
+    require_guidable(network)
+    return partial(guide.outside, leads=network.output["attribution"].shape[2])
+
+
 def compiled_trainee(
     network, store: Store, train: Split, params: TrainParams, steps: int
 ) -> Trainee:
@@ -131,6 +149,7 @@ def compiled_trainee(
         build_augmentation(params.augment, store.sampling_frequency, params.seed),
         mixup=params.mixup,
         ema=params.ema,
+        guidance=params.guidance,
         seed=params.seed,
     )
     loss = build_loss(

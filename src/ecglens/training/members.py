@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from ecglens.train_params import TrainParams
 from ecglens.training.data import ordered_batches
 from ecglens.training.devices import devices
 from ecglens.training.fit import fit, make_reproducible
+from ecglens.training.guidance import Guide
 from ecglens.training.network import predictor_of_counts
 from ecglens.training.progress import key_of
 from ecglens.training.tuning import head_places, only_head, take_weights
@@ -41,6 +42,8 @@ class Training:
         Folder for the progress.
     start : Path or None
         A trained model to begin with.
+    guide : Guide or None
+        The evidence of the training records, where ``params.guidance`` needs it.
     """
 
     build: Callable[..., keras.Model]
@@ -51,6 +54,7 @@ class Training:
     crop: int | None
     work: Path
     start: Path | None = None
+    guide: Guide | None = None
 
     @property
     def labels(self) -> int:
@@ -64,8 +68,9 @@ class Training:
             part for split in (self.train, self.validation) for part in (split.rows, split.truth)
         ]
         begun = np.fromfile(self.start, np.uint8) if self.start else None
+        shown = astuple(self.guide) if self.guide else ()
         model = self.build(samples=self.store.samples, labels=self.labels)
-        parts = (self.params, self.crop, self.store.sha256, *data, begun)
+        parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown)
         return self.work / key_of(*parts, models=[model])
 
     @staticmethod
@@ -154,7 +159,7 @@ def _one(
         model, network = whole_and_cropped(build, samples, training.crop, params.crop_test)
         run = partial(
             fit, model, training.store, training.train, training.validation,
-            work=training.work, network=network,
+            work=training.work, network=network, guide=training.guide,
         )  # fmt: skip
         if training.start is None:
             return model, run(params, callbacks=callbacks)

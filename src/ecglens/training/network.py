@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from ecglens.record import MICROVOLT, MISSING
+from ecglens.training.guidance import astray, require_guidable
 
 
 class Millivolts(keras.layers.Layer):
@@ -46,6 +47,9 @@ class Trainee(keras.Model):
         Alpha of the beta distribution of the shares; 0: none.
     ema : float
         Decay of the moving average; 0: none. In the first steps it is (1 + step) / (10 + step).
+    guidance : float
+        Weight of what speaks for a label outside its evidence; see
+        :mod:`ecglens.training.guidance`. The truth then comes as a dict of "truth" and "outside".
     seed : int
     """
 
@@ -56,11 +60,15 @@ class Trainee(keras.Model):
         *,
         mixup: float = 0.0,
         ema: float = 0.0,
+        guidance: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__(name="trainee")
-        self.network, self.mixup, self.ema = network, mixup, ema
-        self.logit = keras.Model(network.input, network.output["logit"])
+        self.network, self.mixup, self.ema, self.guidance = network, mixup, ema, guidance
+        if guidance:
+            require_guidable(network)
+        parts = ["logit", "attribution"] if guidance else ["logit"]
+        self.parts = keras.Model(network.input, {part: network.output[part] for part in parts})
         self.millivolts = Millivolts()
         self.augmentation = list(augmentation)
         self.draws = keras.random.SeedGenerator(seed)
@@ -88,11 +96,11 @@ class Trainee(keras.Model):
         for layer in self.augmentation:
             x = layer(x, training=training)
         if not (training and self.mixup):
-            result = {"logit": self.logit(x, training=training)}
+            result = self.parts(x, training=training)
         else:
             batch = ops.shape(x)[0]
             share = keras.random.beta((batch, 1), self.mixup, self.mixup, seed=self.draws)
-            result = {"logit": self.logit(_mixed(x, share[..., None]), training=True)}
+            result = self.parts(_mixed(x, share[..., None]), training=True)
             result["share"] = share
         if training and self.ema:
             self._follow()
@@ -107,12 +115,19 @@ class Trainee(keras.Model):
         self.averaged_steps.assign(step)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        truth = _mixed(y, y_pred["share"]) if "share" in y_pred else y
-        return super().compute_loss(x, truth, y_pred["logit"], sample_weight, training)
+        loss = super().compute_loss(
+            x, self._truth(y, y_pred), y_pred["logit"], sample_weight, training
+        )
+        if not self.guidance:
+            return loss
+        return loss + self.guidance * astray(y_pred["attribution"], y["truth"], y["outside"])
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        truth = _mixed(y, y_pred["share"]) if "share" in y_pred else y
-        return super().compute_metrics(x, truth, y_pred["logit"], sample_weight)
+        return super().compute_metrics(x, self._truth(y, y_pred), y_pred["logit"], sample_weight)
+
+    def _truth(self, y, y_pred):
+        truth = y["truth"] if self.guidance else y
+        return _mixed(truth, y_pred["share"]) if "share" in y_pred else truth
 
     def kept_weights(self) -> list[np.ndarray]:
         """Return the weights to validate and keep: averaged ones where there are."""
