@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from ecglens.augmentation import (
+    Added,
+    Augmentation,
     LeadDropout,
     LeadGain,
     Mains,
@@ -16,6 +18,7 @@ from ecglens.augmentation import (
     Scale,
     TimeShift,
     TimeWarp,
+    Wave,
     build_augmentation,
 )
 from ecglens.train_params import AugmentParams, Chance
@@ -204,3 +207,15 @@ def test_every_change_of_the_parameters_is_made_and_has_a_seed_of_its_own():
     layers = build_augmentation(every, RATE, 3)
     assert sorted(layer.name for layer in layers) == sorted(f"augment_{name}" for name in chances)
     assert len({layer.seed for layer in layers}) == len(layers)
+
+
+@pytest.mark.parametrize(
+    ("base", "missing"), [(Augmentation, "change"), (Added, "drawn"), (Wave, "frequency")]
+)
+def test_a_layer_that_does_not_say_how_it_changes_a_record_cannot_be_made(base, missing):
+    class Unfinished(base):
+        """Lacks what the base leaves open."""
+
+    own = {"rate": RATE} if base is Wave else {}
+    with pytest.raises(TypeError, match=f"abstract method '?{missing}'?"):
+        Unfinished(p=1.0, size=0.1, seed=1, **own)

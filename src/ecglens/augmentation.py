@@ -6,6 +6,7 @@ in real recordings: a drift that the conditioning takes away is no burden to wha
 missing sample (NaN) stays missing.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict
 
 import keras
@@ -45,7 +46,7 @@ def build_augmentation(params: AugmentParams, rate: float, seed: int) -> list[ke
     return list(made.values())
 
 
-class Augmentation(keras.layers.Layer):
+class Augmentation(keras.layers.Layer, ABC):
     """Changes some of the records of a batch while a model is trained.
 
     Parameters
@@ -68,9 +69,9 @@ class Augmentation(keras.layers.Layer):
         chosen = self.uniform(x, 0.0, 1.0) < self.p
         return ops.where(chosen, self.change(x), x)
 
+    @abstractmethod
     def change(self, x):
         """Return all records changed."""
-        raise NotImplementedError
 
     def uniform(self, x, low: float, high: float, shape: tuple[int, int] = (1, 1)):
         """Draw for each record a number, or one for each of ``shape`` (samples, leads)."""
@@ -158,9 +159,9 @@ class Added(Augmentation):
         centred = known - ops.mean(known, axis=1, keepdims=True)
         return x + added * ops.max(ops.abs(centred), axis=1, keepdims=True)
 
+    @abstractmethod
     def drawn(self, x):
         """Return what is added where the size is one."""
-        raise NotImplementedError
 
 
 class Noise(Added):
@@ -183,9 +184,9 @@ class Wave(Added):
         wave = ops.sin(2 * np.pi * self.frequency(x) * time + phase)
         return self.uniform(x, 0.0, 1.0) * wave
 
+    @abstractmethod
     def frequency(self, x):
         """Draw a frequency (Hz) for each record."""
-        raise NotImplementedError
 
 
 class Mains(Wave):
