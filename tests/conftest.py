@@ -36,6 +36,12 @@ def seed_numpy():
     np.random.seed(0)
 
 
+@pytest.fixture
+def no_proxy(monkeypatch):
+    """Have a server on loopback asked itself, whatever proxy this machine's environment names."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 @pytest.fixture(scope="session")
 def ptb_xl(tmp_path_factory) -> Path:
     """PTB-XL as published: the folder that ECGLENS_PTBXL names, or 838 of its records."""

@@ -1,4 +1,4 @@
-"""Records of which data sets are built, and the real LUDB."""
+"""Records of which data sets are built, a server to fetch one from, and the real LUDB."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import small_ptb_xl
 
 from ecglens.formats import wfdb
 
@@ -48,3 +49,16 @@ def ludb_folder(tmp_path_factory) -> Path:
     command = [sys.executable, unpack, folder, "--only", "ludb"]
     subprocess.run(command, check=True, capture_output=True)
     return folder / "ludb"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server of a small PTB-XL."""
+    with small_ptb_xl.serving_set(tmp_path / "www") as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Where a fetched set is to go; not there yet."""
+    return tmp_path / "raw" / "ptb-xl"

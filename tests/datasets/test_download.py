@@ -21,28 +21,13 @@ from small_ptb_xl import (
     content,
     get,
     published,
-    serving_set,
 )
 
 from ecglens.datasets.download import Patience, Server
 from ecglens.datasets.physionet import SETS, fetch
 from ecglens.errors import DatasetError
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving_set(tmp_path / "www") as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "raw" / "ptb-xl"
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 def test_a_fetched_set_is_the_published_one_byte_for_byte_and_nothing_else(server, folder):

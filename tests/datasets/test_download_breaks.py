@@ -22,7 +22,6 @@ from small_ptb_xl import (
     get,
     published,
     serve_zip,
-    serving_set,
     set_zip,
 )
 
@@ -30,21 +29,7 @@ from ecglens.datasets import download
 from ecglens.datasets.checksums import is_inside, read_sums, select
 from ecglens.errors import DatasetError
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving_set(tmp_path / "www") as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "raw" / "ptb-xl"
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 # ---- the single zip

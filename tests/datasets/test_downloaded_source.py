@@ -8,10 +8,7 @@ from http_folder import publish, serving
 from ecglens.datasets import DATASETS, get_dataset, physionet
 from ecglens.errors import DatasetError, ParameterError
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 @pytest.fixture

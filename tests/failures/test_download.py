@@ -18,7 +18,6 @@ from small_ludb import (
     everything_under,
     get,
     pack,
-    serving_set,
     site_of,
     sums,
 )
@@ -27,21 +26,7 @@ from ecglens.datasets.download import Patience, Server
 from ecglens.datasets.physionet import fetch
 from ecglens.errors import DatasetError, ParameterError
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving_set(tmp_path / "www") as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "raw" / "ludb"
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 # ---- the list of checksums

@@ -14,27 +14,12 @@ from small_ludb import (
     SITE,
     everything_under,
     get,
-    serving_set,
 )
 
 from ecglens.datasets.physionet import fetch
 from ecglens.errors import DatasetError
 
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    with serving_set(tmp_path / "www") as running:
-        yield running
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "raw" / "ludb"
+pytestmark = pytest.mark.usefixtures("no_proxy")
 
 
 # ---- servers
