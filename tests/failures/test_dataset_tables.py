@@ -9,35 +9,9 @@ from hypothesis import strategies as st
 from published import mimic
 from sound_sets import RECORDS, SETS, TABLE, publish
 
-from ecglens.datasets import get_dataset, record_files
+from ecglens.datasets import get_dataset
 from ecglens.datasets.tables import read_table
 from ecglens.errors import DatasetError, ECGLensError
-from ecglens.preparation import prepare
-
-
-@pytest.fixture(params=SETS)
-def name(request):
-    return request.param
-
-
-@pytest.fixture
-def folder(name, tmp_path, write_record):
-    return publish(name, tmp_path / "published", write_record)
-
-
-def prepared(name, folder, target, **options):
-    table = get_dataset(name).manifest(folder)
-    files = zip(table.record_id, record_files(table, 500), strict=True)
-    return prepare(folder, files, target, sampling_frequency=500, seconds=1.0, **options)
-
-
-def first_header(folder):
-    return min(folder.rglob("*.hea"))
-
-
-def signal_file(header):
-    return next(p for p in header.parent.glob(f"{header.stem}.*") if p.suffix in (".dat", ".mat"))
-
 
 # What is wrong with a table
 
@@ -112,8 +86,9 @@ def test_decimal_commas_in_every_row_shift_no_column(tmp_path, write_record):
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"a,b\n", b'a,"b\n'])
-def test_a_table_that_is_none_is_refused(name, folder, content):
-    file = folder / TABLE.get(name, "labels.csv")
+@pytest.mark.parametrize("name", SETS)
+def test_a_table_that_is_none_is_refused(tmp_path, write_record, name, content):
+    file = publish(name, tmp_path / "published", write_record) / TABLE.get(name, "labels.csv")
     file.write_bytes(content)
     with pytest.raises(DatasetError, match=re.escape(str(file))):
         read_table(file, ["record_id"])
