@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,3 +157,11 @@ def clone(reproduced, remote, tmp_path_factory) -> Project:
     project.run("dvc", "remote", "add", "--local", "--default", "store", remote)
     project.run("dvc", "pull")
     return project
+
+
+@pytest.fixture
+def project(clone) -> Iterator[Project]:
+    """Return the clone, which is brought back after the test."""
+    yield clone
+    clone.run("git", "checkout", "--quiet", ".")
+    clone.run("dvc", "checkout", "--quiet", "--force")

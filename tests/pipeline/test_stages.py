@@ -16,14 +16,6 @@ EVALUATION = "reports/rhythm_conduction/signal_cam/evaluation"
 DEADLINE = 120  # s
 
 
-@pytest.fixture
-def project(clone):
-    """Return the clone, which is brought back after the test."""
-    yield clone
-    clone.run("git", "checkout", "--quiet", ".")
-    clone.run("dvc", "checkout", "--quiet", "--force")
-
-
 def wait_for(path, process):
     """Wait until a running command has made a file or folder."""
     deadline = time.monotonic() + DEADLINE

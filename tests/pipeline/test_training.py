@@ -16,14 +16,6 @@ MODELS = "models/rhythm_conduction/signal_cam"
 DEADLINE = 300  # s
 
 
-@pytest.fixture
-def project(clone):
-    """Return the clone, which is brought back after the test."""
-    yield clone
-    clone.run("git", "checkout", "--quiet", ".")
-    clone.run("dvc", "checkout", "--quiet", "--force")
-
-
 def query(project, command):
     address = f"file:{project.folder / 'mlruns/mlflow.db'}?mode=ro"
     with sqlite3.connect(address, uri=True) as database:
