@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,12 @@ class Project:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def query(self, sql: str) -> list[tuple]:
+        """Return rows of the MLflow database, which is only read."""
+        address = f"file:{self.folder / 'mlruns/mlflow.db'}?mode=ro"
+        with sqlite3.connect(address, uri=True) as database:
+            return database.execute(sql).fetchall()
 
     def set_params(self, **values: object) -> None:
         """Change values of params.yaml in place: by name, or by section and name with a dot.

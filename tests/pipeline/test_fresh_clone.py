@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -41,12 +40,6 @@ def registered(clone, before):
     return clone.run("make", "-o", ".venv/.ready", programs, "register")
 
 
-def query(project, sql):
-    address = f"file:{project.folder / 'mlruns/mlflow.db'}?mode=ro"
-    with sqlite3.connect(address, uri=True) as database:
-        return database.execute(sql).fetchall()
-
-
 def test_a_clone_that_has_pulled_has_nothing_to_run_and_no_database(before):
     assert before["repro"].ran == []
     assert len(before["repro"].unchanged) == 9
@@ -66,7 +59,7 @@ def test_registering_evaluates_and_promotes_and_runs_nothing_else(registered):
 
 
 def test_the_pulled_model_becomes_champion_as_it_is(clone, before, registered):
-    assert query(clone, "select name, alias, version from registered_model_aliases") == [
+    assert clone.query("select name, alias, version from registered_model_aliases") == [
         (NAME, "champion", 1)
     ]
     champion = clone.folder / f"mlruns/champions/{NAME}.onnx"
@@ -75,25 +68,25 @@ def test_the_pulled_model_becomes_champion_as_it_is(clone, before, registered):
 
 def test_the_run_is_made_again_with_parameters_and_every_epoch(clone, registered):
     travelled = json.loads((clone.folder / TRAINED / "run.json").read_text())
-    ((run_id, status),) = query(clone, "select run_uuid, status from runs")
+    ((run_id, status),) = clone.query("select run_uuid, status from runs")
     assert status == "FINISHED"
     assert run_id != travelled["run_id"]
-    tags = dict(query(clone, "select key, value from tags"))
+    tags = dict(clone.query("select key, value from tags"))
     assert tags[RECREATED] == travelled["run_id"]
     for name in ("data_version", "data_sha256", "git_commit"):
         assert tags[name] == travelled[name]
-    params = dict(query(clone, "select key, value from params"))
+    params = dict(clone.query("select key, value from params"))
     assert params == {name: str(value) for name, value in travelled["params"].items()}
     with open(clone.folder / TRAINED / "history.csv", newline="") as file:
         epochs = list(csv.DictReader(file))
     for name in ("loss", "auroc", "val_loss", "val_auroc"):
-        logged = query(clone, f"select step, value from metrics where key = '{name}' order by step")
+        logged = clone.query(f"select step, value from metrics where key = '{name}' order by step")
         assert logged == [(int(row["epoch"]), pytest.approx(float(row[name]))) for row in epochs]
 
 
 def test_the_run_made_again_holds_the_evaluation_and_its_pictures(clone, registered):
-    ((run_id,),) = query(clone, "select run_uuid from runs")
-    metrics = {name for (name,) in query(clone, "select distinct key from metrics")}
+    ((run_id,),) = clone.query("select run_uuid from runs")
+    metrics = {name for (name,) in clone.query("select distinct key from metrics")}
     assert {"test_macro_auroc", "validation_macro_auroc", "test_openings", "gate_auroc"} <= metrics
     artifacts = clone.folder / f"mlruns/artifacts/{NAME}/{run_id}/artifacts/evaluation"
     assert (artifacts / "roc.png").is_file()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sqlite3
 
 import numpy as np
 import onnx
@@ -53,12 +52,6 @@ ALL = ["fetch", "label", "prepare", *stages_of("rhythm_conduction")]
 
 def read_json(project, name):
     return json.loads((project.folder / name).read_text())
-
-
-def query(project, sql):
-    address = f"file:{project.folder / 'mlruns/mlflow.db'}?mode=ro"
-    with sqlite3.connect(address, uri=True) as database:
-        return database.execute(sql).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -148,15 +141,15 @@ def test_predicting_a_file_gives_the_probabilities_of_the_evaluation(reproduced)
 
 
 def test_the_mlflow_run_holds_epochs_figures_and_versions(reproduced, report):
-    ((run_id, status),) = query(reproduced, "select run_uuid, status from runs")
+    ((run_id, status),) = reproduced.query("select run_uuid, status from runs")
     assert status == "FINISHED"
-    params = dict(query(reproduced, "select key, value from params"))
+    params = dict(reproduced.query("select key, value from params"))
     assert (params["train.epochs"], params["simulated.records"]) == ("2", "200")
-    losses = query(reproduced, "select step from metrics where key = 'val_loss' order by step")
+    losses = reproduced.query("select step from metrics where key = 'val_loss' order by step")
     assert [step for (step,) in losses] == [1, 2]
-    ((auroc,),) = query(reproduced, "select value from metrics where key = 'test_macro_auroc'")
+    ((auroc,),) = reproduced.query("select value from metrics where key = 'test_macro_auroc'")
     assert auroc == pytest.approx(report["test"]["macro"]["auroc"])
-    tags = dict(query(reproduced, "select key, value from tags"))
+    tags = dict(reproduced.query("select key, value from tags"))
     assert {"data_version", "data_sha256", "git_commit"} <= tags.keys()
     artifacts = reproduced.folder / "mlruns/artifacts/ecglens-simulated-rhythm_conduction"
     names = {path.name for path in (artifacts / run_id).rglob("*.*")}
@@ -167,13 +160,13 @@ def test_the_mlflow_run_holds_epochs_figures_and_versions(reproduced, report):
 def test_the_test_split_was_opened_once(reproduced):
     lines = (reproduced.folder / "mlruns/test_openings.jsonl").read_text().splitlines()
     assert len(lines) == 1
-    assert query(reproduced, "select value from metrics where key = 'test_openings'") == [(1.0,)]
+    assert reproduced.query("select value from metrics where key = 'test_openings'") == [(1.0,)]
 
 
 def test_the_first_model_is_champion_as_the_gate_says(reproduced):
     decision = read_json(reproduced, "reports/rhythm_conduction/signal_cam/promotion.json")
     assert (decision["verdict"], decision["why"]) == ("promoted", "there was no champion")
-    aliases = query(reproduced, "select alias, version from registered_model_aliases")
+    aliases = reproduced.query("select alias, version from registered_model_aliases")
     assert aliases == [("champion", 1)]
     exported = reproduced.folder / "models/rhythm_conduction/signal_cam/model.onnx"
     champion = reproduced.folder / "mlruns/champions/ecglens-simulated-rhythm_conduction.onnx"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import time
 
 import psutil
@@ -35,12 +34,6 @@ def stage_process(process):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def run_states(project):
-    address = f"file:{project.folder / 'mlruns/mlflow.db'}?mode=ro"
-    with sqlite3.connect(address, uri=True) as database:
-        return [state for (state,) in database.execute("select status from runs order by rowid")]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +83,7 @@ def test_a_loss_that_is_no_number_leaves_no_model_and_a_failed_run(project):
     assert "Lower train.learning_rate (1e+30)" in output
     assert "Traceback" not in output
     assert names(project.folder / TRAINED.rsplit("/", 1)[0]) == ["model.onnx", "training"]
-    assert run_states(project)[-1] == "FAILED"
+    assert project.query("select status from runs order by rowid")[-1] == ("FAILED",)
 
 
 def test_a_training_that_the_system_kills_fails_and_the_next_one_succeeds(project, tmp_path):

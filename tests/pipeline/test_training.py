@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import sqlite3
 import time
 
 import pandas as pd
@@ -14,12 +13,6 @@ pytestmark = pytest.mark.slow
 TRAIN = "train@rhythm_conduction-signal_cam"
 MODELS = "models/rhythm_conduction/signal_cam"
 DEADLINE = 300  # s
-
-
-def query(project, command):
-    address = f"file:{project.folder / 'mlruns/mlflow.db'}?mode=ro"
-    with sqlite3.connect(address, uri=True) as database:
-        return database.execute(command).fetchall()
 
 
 def wait_for_text(path, text, process):
@@ -35,7 +28,7 @@ def test_a_training_killed_midway_goes_on_in_its_run_and_ends_as_an_unbroken_one
     history = project.folder / MODELS / "trained" / "history.csv"
     project.set_params(epochs=6, batch_size=8)
     before = (
-        len(query(project, "select * from runs"))
+        len(project.query("select * from runs"))
         if (project.folder / "mlruns/mlflow.db").exists()
         else 0
     )
@@ -51,10 +44,10 @@ def test_a_training_killed_midway_goes_on_in_its_run_and_ends_as_an_unbroken_one
     assert "epoch 2/6" not in again and "epoch 6/6" in again
     broken = pd.read_csv(history)
     assert not (project.folder / MODELS / "training").exists()
-    runs = query(project, "select run_uuid, status from runs order by rowid")[before:]
+    runs = project.query("select run_uuid, status from runs order by rowid")[before:]
     assert [status for _, status in runs] == ["FINISHED"]
     logged = f"select step, count(*) from metrics where run_uuid = '{runs[0][0]}' and key = 'loss'"
-    assert [step for step, _ in query(project, f"{logged} group by step")] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in project.query(f"{logged} group by step")] == [1, 2, 3, 4, 5, 6]
 
     assert TRAIN in project.repro("--force", "--single-item", TRAIN).ran
     pd.testing.assert_frame_equal(pd.read_csv(history), broken, check_exact=True)
@@ -69,16 +62,12 @@ def test_a_grid_is_queued_run_and_compared_without_the_test_split(project):
     shown = pd.read_csv(io.StringIO(output[output.index("Experiment,") :]))
     (score,) = [name for name in shown if name.endswith("training.json:val_auroc")] or ["val_auroc"]
     assert shown[shown["typ"] != "baseline"].dropna(subset=["Experiment"])[score].notna().sum() >= 2
-    (grid,) = query(project, "select run_uuid from tags where key = 'ecglens.grid'")
-    children = query(
-        project,
-        f"select run_uuid from tags where key = 'mlflow.parentRunId' and value = '{grid[0]}'",
+    (grid,) = project.query("select run_uuid from tags where key = 'ecglens.grid'")
+    children = project.query(
+        f"select run_uuid from tags where key = 'mlflow.parentRunId' and value = '{grid[0]}'"
     )
     assert len(children) == 2
-    rates = {
-        query(project, f"select value from params where run_uuid = '{child}' and key = "
-              "'train.learning_rate'")[0][0]
-        for (child,) in children
-    }  # fmt: skip
+    rate = "select value from params where key = 'train.learning_rate' and run_uuid = '{}'"
+    rates = {project.query(rate.format(child))[0][0] for (child,) in children}
     assert rates == {"0.001", "0.01"}
     assert (openings.read_text() if openings.exists() else "") == opened
