@@ -45,17 +45,29 @@ def no_proxy(monkeypatch):
 @pytest.fixture(scope="session")
 def ptb_xl(tmp_path_factory) -> Path:
     """PTB-XL as published: the folder that ECGLENS_PTBXL names, or 838 of its records."""
-    named = os.environ.get("ECGLENS_PTBXL")
+    part = ["--only", "ptb-xl-100", "--folders", "21000"]
+    return _published("ECGLENS_PTBXL", "ptb-xl/ptbxl_database.csv", part, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def ludb_folder(tmp_path_factory) -> Path:
+    """LUDB as published: the folder that ECGLENS_LUDB names, or a copy beside the checkout."""
+    return _published("ECGLENS_LUDB", "ludb/ludb.csv", ["--only", "ludb"], tmp_path_factory)
+
+
+def _published(variable: str, table: str, part: list[str], tmp_path_factory) -> Path:
+    """Return the data set's folder that the variable names, or the part of it, unpacked."""
+    name, table = table.split("/")
+    named = os.environ.get(variable)
     if named:
-        assert (Path(named) / "ptbxl_database.csv").is_file(), f"ECGLENS_PTBXL={named}"
+        assert (Path(named) / table).is_file(), f"{variable}={named}"
         return Path(named)
     unpack = DEVELOPMENT_DATA / "unpack.py"
     if not unpack.is_file():
-        pytest.skip("needs PTB-XL: name its folder in the environment variable ECGLENS_PTBXL")
+        pytest.skip(f"needs {name}: name its folder in the environment variable {variable}")
     folder = tmp_path_factory.mktemp("published")
-    part = ["--only", "ptb-xl-100", "--folders", "21000"]
     subprocess.run([sys.executable, unpack, folder, *part], check=True, capture_output=True)
-    return folder / "ptb-xl"
+    return folder / name
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,9 @@
-"""Records of which data sets are built, a server to fetch one from, and the real LUDB."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Records of which data sets are built, and a server to fetch one from."""
 
 import pytest
 import small_ptb_xl
 
 from ecglens.formats import wfdb
-
-DEVELOPMENT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -33,22 +26,6 @@ def signals(request):
     """Six records at 500 Hz, simulated and real."""
     name = {"simulated": "recordings", "PTB-XL": "real_recordings"}[request.param]
     return request.getfixturevalue(name)
-
-
-@pytest.fixture(scope="session")
-def ludb_folder(tmp_path_factory) -> Path:
-    """LUDB as published: the folder that ECGLENS_LUDB names, or a copy beside the checkout."""
-    named = os.environ.get("ECGLENS_LUDB")
-    if named:
-        assert (Path(named) / "ludb.csv").is_file(), f"ECGLENS_LUDB={named}"
-        return Path(named)
-    unpack = DEVELOPMENT_DATA / "unpack.py"
-    if not unpack.is_file():
-        pytest.skip("needs LUDB: name its folder in the environment variable ECGLENS_LUDB")
-    folder = tmp_path_factory.mktemp("published")
-    command = [sys.executable, unpack, folder, "--only", "ludb"]
-    subprocess.run(command, check=True, capture_output=True)
-    return folder / "ludb"
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Records with evidence: simulated, delineated by cardiologists, delineated by neurokit2."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -96,16 +93,9 @@ def test_expected_cases_ask_for_waves_only_where_something_is_expected():
     assert found.left_out["CLBBB"] == "no record shows it"
 
 
-@pytest.fixture
-def ludb() -> Path:
-    if "ECGLENS_LUDB" not in os.environ:
-        pytest.skip("needs LUDB: name its folder in the environment variable ECGLENS_LUDB")
-    return Path(os.environ["ECGLENS_LUDB"])
-
-
 @pytest.mark.slow
-def test_ludb_gives_bundle_branch_blocks_with_their_qrs(ludb):
-    found = c.ludb_cases(ludb, LABELS, **SHAPE)
+def test_ludb_gives_bundle_branch_blocks_with_their_qrs(ludb_folder):
+    found = c.ludb_cases(ludb_folder, LABELS, **SHAPE)
     by = {item.label: item for item in found.cases}
     assert {"AFIB", "CLBBB", "CRBBB"} <= set(by)
     right = by["CRBBB"]

@@ -1,8 +1,5 @@
 """Waves: where they are known they are found, and no signal makes the search fail."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -132,15 +129,12 @@ def test_a_record_of_equal_beats_is_its_own_mean_beat():
     assert not mean_beat_record(np.zeros((900, 12), np.float32), RATE).any()
 
 
-def test_cardiologists_marks_are_met():
+def test_cardiologists_marks_are_met(ludb_folder):
     """The figures of benchmarks/delineation.py, on a twentieth of LUDB."""
-    if "ECGLENS_LUDB" not in os.environ:
-        pytest.skip("needs LUDB: name its folder in the environment variable ECGLENS_LUDB")
-    ludb = Path(os.environ["ECGLENS_LUDB"])
     errors = {part: [] for part in PARTS}
     for number in range(4, 200, 20):
-        found = delineate(wfdb.read(ludb / "data" / f"{number}.hea").signal, 500)
-        marks = delineation(ludb, number)
+        found = delineate(wfdb.read(ludb_folder / "data" / f"{number}.hea").signal, 500)
+        marks = delineation(ludb_folder, number)
         for lead in LEADS:
             own = marks[(marks.lead == lead) & (marks.wave == "QRS")]
             for part, values in errors.items():
