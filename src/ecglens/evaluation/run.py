@@ -152,23 +152,19 @@ def draw_explanations(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for k, label in enumerate(task.labels[:figures]):
-        probability = result.test_probability[:, k]
-        found = np.flatnonzero((test.truth[:, k] == 1) & (probability >= result.thresholds[k]))
-        if not len(found):
+        truth, given = _answers(test, result, k)
+        case = _median_case(model, store, test, task, result, k, truth & given)
+        if case is None:
             continue
-        chosen = found[np.argsort(probability[found])[len(found) // 2]]
         paths.append(folder / f"{label}.png")
-        signal = store.millivolts(test.rows[chosen : chosen + 1])
-        record = Record(signal[0], store.sampling_frequency, str(test.record_ids[chosen]))
-        output = {name: value[0] for name, value in model.predict_on_batch(signal).items()}
         figure = draw_explained(
-            record,
-            label,
-            output["attribution"][..., k] if "attribution" in output else None,
-            probability=float(output["probability"][k]),
-            threshold=result.thresholds[k],
-            bias=float(output["bias"][k]) if "bias" in output else None,
-            logit=float(output["logit"][k]),
+            case.record,
+            case.label,
+            case.attribution,
+            probability=case.probability,
+            threshold=case.threshold,
+            bias=case.bias,
+            logit=case.logit,
         )
         save_figure(figure, paths[-1])
     return paths
@@ -188,28 +184,45 @@ def write_case_file(
         How many cases it holds. Of none, no file is written.
     """
     cases = []
-    for k, label in enumerate(task.labels[:figures]):
-        probability = result.test_probability[:, k]
-        truth, given = test.truth[:, k] == 1, probability >= result.thresholds[k]
+    for k in range(min(figures, len(task.labels))):
+        truth, given = _answers(test, result, k)
         for kind in (truth & given, truth & ~given, ~truth & given):
-            place = np.flatnonzero(kind)
-            if not len(place):
-                continue
-            chosen = place[np.argsort(probability[place])[len(place) // 2]]
-            signal = store.millivolts(test.rows[chosen : chosen + 1])
-            output = {name: value[0] for name, value in model.predict_on_batch(signal).items()}
-            cases.append(
-                Case(
-                    Record(signal[0], store.sampling_frequency, str(test.record_ids[chosen])),
-                    label,
-                    output["attribution"][..., k] if "attribution" in output else None,
-                    probability=float(output["probability"][k]),
-                    threshold=result.thresholds[k],
-                    bias=float(output["bias"][k]) if "bias" in output else None,
-                    logit=float(output["logit"][k]),
-                    truth=bool(truth[chosen]),
-                )
-            )
+            case = _median_case(model, store, test, task, result, k, kind)
+            cases += [] if case is None else [case]
     if cases:
         write_cases(path, cases, title=f"Cases of {task.name}, test split")
     return len(cases)
+
+
+def _answers(test: Split, result: Evaluation, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which test records have the label k, and which are given it, (records,) each."""
+    return test.truth[:, k] == 1, result.test_probability[:, k] >= result.thresholds[k]
+
+
+def _median_case(
+    model: keras.Model, store: Store, test: Split, task: Task, result: Evaluation,
+    k: int, kind: np.ndarray,
+) -> Case | None:  # fmt: skip
+    """Return the case of label k with the median probability among the records of a kind.
+
+    Parameters
+    ----------
+    kind : ndarray of bool, shape (records,)
+        The test records to choose from; None is returned where there is none.
+    """
+    place = np.flatnonzero(kind)
+    if not len(place):
+        return None
+    chosen = place[np.argsort(result.test_probability[place, k])[len(place) // 2]]
+    signal = store.millivolts(test.rows[chosen : chosen + 1])
+    output = {name: value[0] for name, value in model.predict_on_batch(signal).items()}
+    return Case(
+        Record(signal[0], store.sampling_frequency, str(test.record_ids[chosen])),
+        task.labels[k],
+        output["attribution"][..., k] if "attribution" in output else None,
+        probability=float(output["probability"][k]),
+        threshold=result.thresholds[k],
+        bias=float(output["bias"][k]) if "bias" in output else None,
+        logit=float(output["logit"][k]),
+        truth=bool(test.truth[chosen, k]),
+    )
