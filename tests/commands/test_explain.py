@@ -10,6 +10,8 @@ from ecglens.cli import main
 from ecglens.explain import explain
 from ecglens.formats import wfdb
 from ecglens.inference import Predictor
+from ecglens.plots.explained import draw_prediction
+from ecglens.plots.heat import figure_bytes
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,75 @@ def test_gradients_need_the_trained_model_and_take_only_the_right_one(
     code, _, err = run(capsys, *arguments, "--keras", trained, "--no-waves")
     assert code == 1
     assert "as the exported file gives" in err
+
+
+def test_a_picture_of_one_label_is_the_file_named_and_json_stays_json(
+    capsys, exported, record, tmp_path
+):
+    path = tmp_path / "new" / "why.png"
+    code, out, err = run(
+        capsys, record, "--model", exported.file, "--label", "CLBBB", "--no-waves", "--json",
+        "--picture", path, "--layout", "3x4",
+    )  # fmt: skip
+    assert code == 0
+    assert err == f"wrote {path}\n"
+    json.loads(out)
+    # The exact map is the one that `ecglens plot --heat` draws, to the byte.
+    prediction = Predictor(exported.file).predict(str(record))
+    assert path.read_bytes() == figure_bytes(
+        draw_prediction(prediction, "CLBBB", layout="3x4"), "png"
+    )
+
+
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_a_picture_is_of_the_type_that_its_name_ends_in(
+    capsys, exported, record, tmp_path, kind, start
+):
+    path = tmp_path / f"why.{kind}"
+    arguments = (record, "--model", exported.file, "--label", "CLBBB", "--no-waves")
+    assert run(capsys, *arguments, "--picture", path, "--layout", "V1", "--gain", "20")[0] == 0
+    assert path.read_bytes().startswith(start)
+
+
+def test_where_several_pictures_may_be_made_each_says_what_it_shows(
+    capsys, exported, record, simulated_set, tmp_path
+):
+    other = sorted(simulated_set.glob("records100/*/*.hea"))[1]
+    arguments = ("--model", exported.file, "--no-waves", "--picture", tmp_path / "why.png")
+    run(capsys, record, *arguments, "--label", "NORM", "--label", "CLBBB")
+    assert {p.name for p in tmp_path.iterdir()} == {"why_NORM.png", "why_CLBBB.png"}
+    run(capsys, record, other, *arguments, "--label", "AFIB")
+    assert {p.name for p in tmp_path.glob("*_lr*")} == {"why_00001_lr.png", "why_00002_lr.png"}
+
+
+@pytest.mark.parametrize(
+    ("picture", "more", "words"),
+    [
+        ("why.jpg", [], "why.jpg: found the file type 'jpg'"),
+        ("why", [], "Known: pdf, png, svg"),
+        ("why.png", ["--layout", "12x"], 'Did you mean "12x1"?'),
+        ("why.png", ["--gain", "0"], "a number of mm/mV above 0"),
+    ],
+)
+def test_a_picture_that_cannot_be_made_is_refused_and_nothing_is_written(
+    capsys, exported, record, tmp_path, picture, more, words
+):
+    arguments = (record, "--model", exported.file, "--no-waves", "--picture", tmp_path / picture)
+    code, out, err = run(capsys, *arguments, *more)
+    assert code == 1 and out == ""
+    assert words in err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_written_there_is_said_in_a_line(
+    capsys, exported, record, tmp_path
+):
+    (tmp_path / "file").write_text("no folder")
+    path = tmp_path / "file" / "why.png"
+    arguments = (record, "--model", exported.file, "--no-waves", "--picture", path)
+    code, _, err = run(capsys, *arguments, "--label", "NORM")
+    assert code == 1
+    assert f"{path}: found no writing to it" in err
 
 
 @pytest.mark.parametrize(

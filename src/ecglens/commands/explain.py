@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from ecglens.commands.plot import add_look, look
 from ecglens.commands.shared import (
     add_model,
     add_policy,
@@ -64,6 +65,13 @@ def add(commands) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a record and line")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write shares by wave and lead")
     parser.add_argument("--npz", type=Path, metavar="FOLDER", help="write the maps of each record")
+    pictures = parser.add_argument_group("pictures")
+    pictures.add_argument(
+        "--picture", type=Path, metavar="FILE",
+        help="draw the tracing over the method's heat: a .png, .svg or .pdf. With several RECORDs "
+        "the record's name is added to FILE's; without a single --label, the label's",
+    )  # fmt: skip
+    add_look(pictures, layout="6x2")
     add_policy(parser)
     add_model(parser)
     add_what_a_file_leaves_out(parser)
@@ -79,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not options.records:
         raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    _check_picture(options)
     predictor = Predictor(find_model(options.model))
     predictor.rules(options.policy)
     check_labels(options.label or [], predictor)
@@ -109,6 +118,16 @@ def list_methods() -> str:
         f"{name:<22}{method.summary}; needs {method.needs}{'; adds up' if method.complete else ''}"
         for name, method in METHODS.items()
     )
+
+
+def _check_picture(options: argparse.Namespace) -> None:
+    """Refuse a picture that could not be written or drawn, before anything is read."""
+    if options.picture:
+        from ecglens.plots.heat import find_kind
+        from ecglens.plots.layout import find_layout
+
+        find_kind(options.picture)
+        find_layout(options.layout)
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -166,9 +185,30 @@ def _explain(path: str, options: argparse.Namespace, settings: dict, predictor, 
             row["flip"] = _flip(explanation, label, threshold, options, model, record)
     if options.without:
         answer["without"] = _without(options, labels, model, record)
+    if options.picture:
+        _draw(explanation, labels, prediction, options)
     if options.npz:
         explanation.save(options.npz / f"{record.name}_{options.method}.npz")
     return answer, table
+
+
+def _draw(explanation, labels: list[str], prediction, options: argparse.Namespace) -> None:
+    """Write a picture a label; what is said of it goes to standard error, so JSON stays JSON."""
+    from ecglens.explain.picture import draw_explanation
+    from ecglens.plots.explained import picture_path, warning_lines
+    from ecglens.plots.heat import save_figure
+
+    card, record, wanted = prediction.card, prediction.record, options.picture
+    lines = warning_lines(prediction.warnings)
+    for label in labels:
+        parts = [record.name] * (len(options.records) > 1)
+        parts += [label] * (len(options.label or []) != 1)
+        threshold = card.thresholds[card.column(label)]
+        about = explanation, 0, label, record, threshold
+        kind = wanted.suffix.removeprefix(".")
+        path = picture_path(wanted.parent, "_".join([wanted.stem, *parts]), kind=kind)
+        save_figure(draw_explanation(*about, lines=lines, **look(options)), path)
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def _require_same(model, explanation, prediction) -> None:

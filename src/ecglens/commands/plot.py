@@ -44,7 +44,7 @@ def add(commands) -> None:
 
 
 def add_picture(parser: argparse.ArgumentParser, *, layout: str) -> None:
-    """Add how a picture looks, with a default layout."""
+    """Add of which labels pictures are made, of what type, and how they look."""
     group = parser.add_argument_group("pictures")
     group.add_argument(
         "--label", action="append", metavar="LABEL",
@@ -52,13 +52,18 @@ def add_picture(parser: argparse.ArgumentParser, *, layout: str) -> None:
         "most probable)",
     )  # fmt: skip
     group.add_argument(
+        "--format", default="png", choices=("png", "svg", "pdf"), help="default: %(default)s"
+    )
+    add_look(group, layout=layout)
+
+
+def add_look(group, *, layout: str) -> None:
+    """Add how a picture looks, with a default layout."""
+    group.add_argument(
         "--layout", default=layout, metavar="LAYOUT",
         help="6x2, 12x1, 3x4 with a rhythm strip, or a lead's name for it alone (default: "
         "%(default)s)",
     )  # fmt: skip
-    group.add_argument(
-        "--format", default="png", choices=("png", "svg", "pdf"), help="default: %(default)s"
-    )
     group.add_argument("--speed", type=float, metavar="MM_PER_S", help="default: 25, or what fits")
     group.add_argument("--gain", type=float, metavar="MM_PER_MV", help="default: 10, or what fits")
 
@@ -117,7 +122,7 @@ def _write_tracing(record, options: argparse.Namespace) -> None:
     if options.quick:
         figure = draw_quick(record)
     else:
-        figure = draw_paper(record, title=record.name, **_look(options))
+        figure = draw_paper(record, title=record.name, **look(options))
     path = picture_path(options.out, record.name, kind=options.format)
     save_figure(figure, path)
     print(f"wrote {path}", file=sys.stderr)
@@ -128,11 +133,12 @@ def write_heat(prediction, folder: Path, options: argparse.Namespace) -> None:
     from ecglens.plots.explained import write_prediction
 
     paths = write_prediction(
-        prediction, folder, options.label, kind=options.format, **_look(options)
+        prediction, folder, options.label, kind=options.format, **look(options)
     )
     for path in paths:
         print(f"wrote {path}", file=sys.stderr)
 
 
-def _look(options: argparse.Namespace) -> dict:
+def look(options: argparse.Namespace) -> dict:
+    """Return what :func:`add_look` asked, as the functions that draw take it."""
     return {"layout": options.layout, "speed": options.speed, "gain": options.gain}

@@ -12,10 +12,9 @@ from ecglens.errors import DatasetError
 from ecglens.explain import explain, find_method
 from ecglens.explain.beats import average_beats
 from ecglens.explain.by_wave import sentence, table_by_wave
-from ecglens.explain.explanation import Explanation
 from ecglens.explain.named_model import NamedModel
+from ecglens.explain.picture import draw_explanation
 from ecglens.explain.waves import delineate
-from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import save_figure
 from ecglens.record import Record
 from ecglens.store import Store
@@ -117,7 +116,8 @@ def explain_cases(
         explanation.save(folder / f"cases_{method}.npz")
         for case in cases if number == 0 else ():
             place = ids.index(case.record_id)
-            figure = _draw(explanation, records[place], place, case, thresholds[case.label])
+            about = explanation, place, case.label, records[place], thresholds[case.label]
+            figure = draw_explanation(*about)
             save_figure(figure, folder / f"{_safe(case.label)}_{case.kind}_{case.record_id}.png")
     return errors
 
@@ -179,19 +179,6 @@ def _records(store: Store, ids: Sequence) -> list[Record]:
     signals = store.millivolts(np.array([place[i] for i in ids]))
     rate = store.sampling_frequency
     return [Record(signal, rate, str(i)) for signal, i in zip(signals, ids, strict=True)]
-
-
-def _draw(explanation: Explanation, record: Record, place: int, case: Case, threshold: float):
-    column = explanation.column(case.label)
-    return draw_explained(
-        record,
-        case.label,
-        explanation.map(place, case.label),
-        probability=float(explanation.probability[place, column]),
-        threshold=threshold,
-        bias=float(explanation.bias[place, column]),
-        logit=float(explanation.logit[place, column]),
-    )
 
 
 def _safe(label: str) -> str:

@@ -49,8 +49,7 @@ def draw_explained(
     speed, gain : float, optional
         mm/s, mm/mV; all three as in :func:`ecglens.plots.paper.draw_paper`.
     """
-    verdict = "at or above" if probability >= threshold else "below"
-    title = f"{label}: probability {probability:.2f}, {verdict} its threshold {threshold:.2f}"
+    title = verdict(label, probability, threshold)
     look = {"layout": layout, "speed": speed, "gain": gain}
     if attribution is None:
         title = "\n".join([f"{title}; {NO_EXPLANATION}", *lines])
@@ -59,6 +58,12 @@ def draw_explained(
     sum_up = f"attribution {total:+.2f} + bias {bias:+.2f} = logit {logit:+.2f}"
     subtitle = "\n".join([sum_up.replace("-", MINUS), *lines])
     return draw_heat(record, attribution, title=title, subtitle=subtitle, **look)
+
+
+def verdict(label: str, probability: float, threshold: float) -> str:
+    """Return a label's probability and on which side of its threshold it lies, as a title."""
+    side = "at or above" if probability >= threshold else "below"
+    return f"{label}: probability {probability:.2f}, {side} its threshold {threshold:.2f}"
 
 
 def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:
@@ -86,7 +91,7 @@ def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:
         threshold=prediction.card.thresholds[k],
         bias=float(prediction.bias[k]) if prediction.card.additive else None,
         logit=float(prediction.logit[k]),
-        lines=_warnings(prediction.warnings),
+        lines=warning_lines(prediction.warnings),
         **options,
     )
 
@@ -132,7 +137,7 @@ def write_prediction(
     return paths
 
 
-def _warnings(warnings: Sequence[str], most: int = 4) -> list[str]:
+def warning_lines(warnings: Sequence[str], most: int = 4) -> list[str]:
     """Return warnings as lines, and how many more there are."""
     lines = [f"warning: {warning}" for warning in warnings[:most]]
     more = len(warnings) - most

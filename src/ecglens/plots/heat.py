@@ -133,17 +133,21 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     Raises
     ------
     ParameterError
-        If the ending is none of .png, .svg, .pdf.
+        If the ending is none of .png, .svg, .pdf, or there is no writing to that place.
     """
     path = Path(path)
-    content = figure_bytes(figure, path.suffix.removeprefix(".").lower())
-    path.parent.mkdir(parents=True, exist_ok=True)
+    content = figure_bytes(figure, find_kind(path))
     part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(content)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        found = f"no writing to it: {error.strerror or error}"
+        raise ParameterError(str(path), found, "a place for a picture") from error
 
 
 def figure_bytes(figure: Figure, kind: str) -> bytes:
@@ -154,14 +158,31 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
     ParameterError
         If the kind is none of the three.
     """
-    if kind not in METADATA:
-        mend = did_you_mean(kind, METADATA)
-        raise ParameterError("figure", f"the file type {kind!r}", "a type to save", mend)
+    _check_kind("figure", kind)
     content = io.BytesIO()
     # Without a salt the SVG writer names its parts at random.
     with _SAVING, matplotlib.rc_context({"svg.hashsalt": "ecglens"}):
         figure.savefig(content, format=kind, metadata=METADATA[kind], **OPTIONS.get(kind, {}))
     return content.getvalue()
+
+
+def find_kind(path: str | Path) -> str:
+    """Return the type of picture that a file's name ends in: "png", "svg" or "pdf".
+
+    Raises
+    ------
+    ParameterError
+        If it ends in none of them.
+    """
+    kind = Path(path).suffix.removeprefix(".").lower()
+    _check_kind(str(path), kind)
+    return kind
+
+
+def _check_kind(source: str, kind: str) -> None:
+    if kind not in METADATA:
+        mend = did_you_mean(kind, METADATA)
+        raise ParameterError(source, f"the file type {kind!r}", "a type to save", mend)
 
 
 def _density(record: Record, attribution: np.ndarray, signed: bool) -> np.ndarray:
