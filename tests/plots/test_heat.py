@@ -251,7 +251,7 @@ def test_a_failed_save_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypa
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(ParameterError, match="one.png: found no writing to it: No space left"):
+    with pytest.raises(ParameterError, match=r"one\.png: found no writing to it: No space left"):
         save_figure(draw_heat(a_record(1.0), np.zeros(100)), path)
     assert [p.name for p in tmp_path.iterdir()] == ["one.png"]
     assert path.read_bytes() == b"old"
