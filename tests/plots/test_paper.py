@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 
 from ecglens.errors import ParameterError, RecordError
 from ecglens.plots.layout import LAYOUTS
@@ -112,7 +111,7 @@ def test_a_10_s_page_of_3x4_prints_on_a4():
 
 def test_the_grid_has_a_line_every_millimetre_and_a_bold_one_every_five():
     figure = draw_paper(a_record())
-    fine, bold = (c for c in figure.axes[0].collections if isinstance(c, LineCollection))
+    fine, bold = (c for c in figure.axes[0].collections if c.get_gid() == "grid")
     assert bold.get_linewidth() > fine.get_linewidth()
     for collection, every in ((fine, 1.0), (bold, 5.0)):
         x = [segment[0, 0] for segment in collection.get_segments() if np.ptp(segment[:, 0]) == 0]
