@@ -1,5 +1,7 @@
 """The evidence lies where the sign is: in time, in the beats and in the leads of a diagnosis."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,13 @@ def within(points, spans):
     return np.array([((points >= a - 1e-9) & (points <= b + 1e-9)).sum() for a, b in spans])
 
 
+def rr_intervals(beats, chosen):
+    """From the onset of each QRS to the end of the next, of the chosen beats that are seen."""
+    seen = chosen & (beats.qrs_end > SHORTEST_SIGN) & (beats.onset < DURATION - SHORTEST_SIGN)
+    pairs = pairwise(zip(beats.onset[seen], beats.qrs_end[seen], strict=True))
+    return {(max(0.0, first[0]), min(DURATION, second[1])) for first, second in pairs}
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_every_label_has_evidence_inside_the_record_in_known_leads(seed):
@@ -50,14 +59,48 @@ def test_healthy_evidence_runs_from_each_p_wave_to_the_end_of_its_t_wave():
     assert {item.leads for item in tracing.evidence} == {LEADS}
 
 
-def test_evidence_of_fibrillation_lies_between_a_t_end_and_the_next_qrs():
+def test_evidence_of_fibrillation_lies_between_the_beats_and_in_the_qrs_but_not_in_st_and_t():
     _, tracing = drawn(3, "AFIB", conduction="CRBBB")
     beats = tracing.beats
-    for start, end in intervals(tracing, "AFIB"):
+    waves = [i for i in signs(tracing, "AFIB") if i.leads == ("II", "III", "aVF", "V1")]
+    timing = [i for i in signs(tracing, "AFIB") if i.leads == LEADS]
+    assert len(waves) + len(timing) == len(signs(tracing, "AFIB"))
+    for _, start, end, _ in waves:
         assert not ((beats.onset < end - 1e-9) & (beats.qrs_end > start)).any()
+    seen = beats.qrs_end[(beats.onset > 0) & (beats.qrs_end < DURATION)]
+    assert set(seen) <= {i.end_s for i in timing}
+    for start, end in intervals(tracing, "AFIB"):
+        assert not ((beats.qrs_end < end - 1e-9) & (beats.t_end > start + 1e-9)).any()
     for start, end in intervals(tracing, "CRBBB"):
         assert ((beats.onset < start + 1e-9) & (beats.qrs_end >= end)).any()
     assert {i.leads for i in signs(tracing, "CRBBB")} == {("I", "V1", "V2", "V6")}
+
+
+def test_a_paced_beat_is_no_evidence_of_the_fibrillation_behind_it():
+    _, tracing = drawn(3, "AFIB", conduction="PACE")
+    beats = tracing.beats
+    spans = intervals(tracing, "AFIB")
+    assert len(spans) > 3
+    for start, end in spans:
+        assert not ((beats.impulse < end - 1e-9) & (beats.qrs_end > start)).any()
+
+
+@pytest.mark.parametrize("rhythm", ["SBRAD", "STACH", "SVTAC"])
+def test_evidence_of_a_rate_runs_from_each_qrs_to_the_end_of_the_next(rhythm):
+    for seed in range(4):
+        _, tracing = drawn(seed, rhythm)
+        beats, spans = tracing.beats, intervals(tracing, rhythm)
+        assert {tuple(span) for span in spans} == rr_intervals(beats, beats.onset < DURATION)
+        assert {item.leads for item in signs(tracing, rhythm)} == {LEADS}
+
+
+def test_a_premature_beat_stands_inside_the_interval_that_a_sinus_rate_is_read_in():
+    for seed in range(4):
+        _, tracing = drawn(seed, "STACH", "PVC")
+        beats, spans = tracing.beats, intervals(tracing, "STACH")
+        assert len(spans) >= 3
+        early = beats.onset[beats.kind == "ectopic"]
+        assert not np.isin(spans, early).any()
 
 
 @pytest.mark.parametrize(
@@ -108,10 +151,9 @@ def test_evidence_of_third_degree_block_is_the_p_waves():
 def test_paroxysmal_evidence_lies_in_the_rapid_beats_alone():
     _, tracing = drawn(6, "PSVT")
     beats, spans = tracing.beats, intervals(tracing, "PSVT")
-    rapid = beats.onset[beats.kind == "rapid"]
-    seen = rapid[(rapid > 0) & (rapid < DURATION - 0.2)]
-    assert np.isclose(spans[:, :1], seen).any(axis=0).all()
-    assert all(start == 0 or np.isclose(rapid, start).any() for start in spans[:, 0])
+    rapid = beats.kind == "rapid"
+    assert {tuple(span) for span in spans} == rr_intervals(beats, rapid)
+    assert (~rapid).any() and not within(beats.onset[~rapid], spans).any()
 
 
 def test_an_old_infarct_shows_in_the_qrs_and_a_recent_one_to_the_end_of_t():

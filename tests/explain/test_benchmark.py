@@ -147,3 +147,10 @@ def test_a_map_over_time_and_leads_is_read_in_both_ways():
     found = against_evidence(cases.evidence.astype(float), cases)
     assert {name.rsplit("_", 1)[1] for name in found} == {"time", "lead"}
     assert found["localisation_lead"].tolist() == [1, 1]
+
+
+def test_a_label_whose_evidence_is_nearly_everywhere_is_not_judged_against_it():
+    cases = case_set(2).cases[0]
+    values = cases.evidence.astype(float)
+    cases.evidence[:] = True
+    assert against_evidence(values, cases) == {}

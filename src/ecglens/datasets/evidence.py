@@ -1,4 +1,14 @@
-"""Where in time and leads the sign of each label is, in a record whose beats are known."""
+"""Where in time and leads the sign of each label is, in a record whose beats are known.
+
+A rate is in no wave: it is the distance between beats. Its evidence is therefore each R-R interval
+with the QRS complexes at both its ends, so that a map may mark what bounds the distance, or that
+nothing comes in between. In a record of one rate that is nearly all of it: where a rate is read,
+place tells little, and :mod:`ecglens.explain.benchmark` does not judge a map by it.
+
+Atrial fibrillation has two signs: waves of the atria between the beats, seen best in some leads,
+and irregular beats, which the QRS complexes of all leads time unless a pacemaker does. That is
+where ``ecglens/explain/expectations.yaml`` expects it in recorded ECGs, too.
+"""
 
 from typing import NamedTuple
 
@@ -44,8 +54,8 @@ KINDS = {  # of the beats that show a sign; the heart's usual ones for every oth
 }  # fmt: skip
 USUAL = ("own", "rapid")
 WHOLE_QRS = ("onset", "qrs_end")
+RATES = ("STACH", "SBRAD", "SVTAC", "PSVT")
 SPANS = {  # from where to where in a beat; ST and T for every other code
-    "STACH": WHOLE_QRS, "SBRAD": WHOLE_QRS, "SVTAC": WHOLE_QRS, "PSVT": WHOLE_QRS,
     "LAFB": WHOLE_QRS, "LPFB": WHOLE_QRS, "PACE": ("spike", "qrs_end"),
     "CRBBB": ("middle", "qrs_end"), "IRBBB": ("middle", "qrs_end"), "WPW": ("onset", "middle"),
     "CLBBB": ("onset", "t_end"), "PVC": ("onset", "t_end"), "VTACH": ("onset", "t_end"),
@@ -78,13 +88,20 @@ def evidence(codes: dict[str, float], beats: Beats, findings: Findings) -> list[
     """
     found = []
     for code in (c for c in codes if c in SIGNS):
-        starts, ends = (np.clip(e, 0, DURATION) for e in _intervals(code, beats, findings))
-        found += [
-            Evidence(code, float(start), float(end), SIGNS[code])
-            for start, end in zip(starts, ends, strict=True)
-            if end - start >= SHORTEST_SIGN
-        ]
+        found += _cut(code, *_intervals(code, beats, findings), SIGNS[code])
+        if code == "AFIB" and findings.conduction != "PACE":
+            found += _cut(code, beats.onset, beats.qrs_end, LEADS)
     return found
+
+
+def _cut(code: str, starts: np.ndarray, ends: np.ndarray, leads: tuple[str, ...]):
+    """Return intervals cut at the record's ends, without those of which too little is left."""
+    starts, ends = (np.clip(edges, 0, DURATION) for edges in (starts, ends))
+    return [
+        Evidence(code, float(start), float(end), leads)
+        for start, end in zip(starts, ends, strict=True)
+        if end - start >= SHORTEST_SIGN
+    ]
 
 
 def _intervals(code: str, beats: Beats, findings: Findings) -> tuple[np.ndarray, np.ndarray]:
@@ -104,6 +121,9 @@ def _intervals(code: str, beats: Beats, findings: Findings) -> tuple[np.ndarray,
         "t_end": beats.t_end,
     }
     chosen = np.isin(beats.kind, KINDS.get(code, USUAL))
+    if code in RATES:  # between beats that the record shows
+        chosen &= (beats.qrs_end >= SHORTEST_SIGN) & (beats.onset <= DURATION - SHORTEST_SIGN)
+        return beats.onset[chosen][:-1], beats.qrs_end[chosen][1:]
     first, last = _span(code, findings)
     return edges[first][chosen], edges[last][chosen]
 
