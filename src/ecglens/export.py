@@ -141,18 +141,23 @@ def compare(model: keras.Model, predictor: Predictor, signals: np.ndarray) -> Pa
     """Compare the two on records (mV), and the sum of the attribution with the logit."""
     keras_outputs = model.predict_on_batch(signals)
     onnx_outputs = predictor.run(signals)
-    terms = onnx_outputs["logit"]
-    if predictor.card.additive:
-        terms = np.abs(onnx_outputs["attribution"]).sum(axis=(1, 2), dtype=np.float64)
     return Parity(
         len(signals),
         {
             name: float(np.abs(onnx_outputs[name] - np.asarray(keras_outputs[name])).max())
             for name in predictor.card.outputs
         },
-        float(np.maximum(1.0, np.abs(terms).max())),
+        logit_scale(onnx_outputs),
         additivity_error(onnx_outputs) if predictor.card.additive else None,
     )
+
+
+def logit_scale(outputs: dict[str, np.ndarray]) -> float:
+    """Return what differences of logits are measured against; see :class:`Parity`."""
+    terms = outputs["logit"]
+    if "attribution" in outputs:
+        terms = np.abs(outputs["attribution"]).sum(axis=(1, 2), dtype=np.float64)
+    return float(np.maximum(1.0, np.abs(terms).max()))
 
 
 def additivity_error(outputs: dict[str, np.ndarray]) -> float:
