@@ -20,7 +20,7 @@ import numpy as np
 from ecglens.card import ModelCard
 from ecglens.export import export
 from ecglens.inference import Predictor
-from ecglens.models import MODELS, build_model, is_additive
+from ecglens.models import MODELS, build_model
 from ecglens.models.parallel import ParallelConvolutions
 from ecglens.record import LEADS
 
@@ -57,15 +57,21 @@ def main() -> None:
 
 def exported(model: keras.Model, name: str, samples: int, rate: int) -> Predictor:
     """Return a predictor on all cores of a model that was not trained."""
-    card = ModelCard(
-        task="none", model=name, dataset="none", labels=("A",), thresholds=(0.5,),
-        sampling_frequency=rate, samples=samples, leads=LEADS, units="mV", other_rates="refuse",
-        run_id="", data_version="", git_commit="", created="", additive=is_additive(model),
-    )  # fmt: skip
+    card = card_of(name, samples, rate)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         export(model, card, np.zeros((1, samples, len(LEADS)), np.float32), path)
         return Predictor(path, threads=os.cpu_count())
+
+
+def card_of(name: str, samples: int, rate: int, labels: int = 1) -> ModelCard:
+    """Return the card of a model that was not trained."""
+    return ModelCard(
+        task="none", model=name, dataset="none", labels=tuple(map(str, range(labels))),
+        thresholds=(0.5,) * labels, sampling_frequency=rate, samples=samples, leads=LEADS,
+        units="mV", other_rates="refuse", run_id="", data_version="", git_commit="", created="",
+        additive=MODELS[name].additive,
+    )  # fmt: skip
 
 
 def largest_product() -> float:

@@ -85,4 +85,5 @@ def without_attribution(path: Path) -> onnxruntime.InferenceSession:
         return session(cut)
 
 
-main()
+if __name__ == "__main__":
+    main()
