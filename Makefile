@@ -28,6 +28,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 repro: $(READY)  ## run the pipeline: whatever has changed since it last ran
+	@$(BIN)/python -m ecglens.params
 	$(BIN)/dvc repro
 
 register: $(READY)  ## put models that are up to date into an empty MLflow registry

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ecglens.errors import ParameterError, did_you_mean
+from ecglens.errors import ParameterError, did_you_mean, run_stage
 from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
 from ecglens.model_params import ModelParams
 from ecglens.param_fields import at_least, one_of
@@ -387,3 +387,9 @@ def faithfulness_folder(task: str, model: str) -> Path:
 def promotion_file(task: str, model: str) -> Path:
     """The gate's verdict."""
     return Path("reports") / task / model / "promotion.json"
+
+
+# `make repro` asks before DVC does, which says of an unknown data set only that its section is
+# missing.
+if __name__ == "__main__":
+    run_stage(load_params)

@@ -1,5 +1,7 @@
 """An unknown word or impossible value in params.yaml is an error that names the nearest known."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,18 @@ def refused(tmp_path):
 )
 def test_an_unknown_name_gets_the_nearest_and_all_that_are_known(refused, key, value, nearest):
     refused(key, value, rf'{key.split(".")[-1]}: found .*Did you mean "{nearest}"\? Known: ')
+
+
+@pytest.mark.parametrize(("dataset", "code"), [("simulated", 0), ("ptbxl", 1)])
+def test_make_repro_asks_for_unknown_names_before_dvc_does(tmp_path, dataset, code):
+    recipe = (OWN.parent / "Makefile").read_text("utf-8").split("\nrepro:")[1].split("\n\n")[0]
+    assert recipe.index("python -m ecglens.params") < recipe.index("dvc repro")
+    content = yaml.safe_load(OWN.read_text("utf-8")) | {"dataset": dataset}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    asked = [sys.executable, "-m", "ecglens.params"]
+    answer = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = "ecglens: params.yaml: dataset: found 'ptbxl'; expected a known name. Did you mean"
+    assert (answer.returncode, answer.stderr.startswith(said)) == (code, bool(code))
 
 
 @pytest.mark.parametrize(
