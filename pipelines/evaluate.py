@@ -6,7 +6,7 @@ import mlflow
 import pandas as pd
 
 from ecglens.errors import run_stage
-from ecglens.evaluation.run import draw_explanations, evaluate, write_case_file, write_report
+from ecglens.evaluation.run import evaluate, write_case_file, write_report
 from ecglens.files import whole_folder
 from ecglens.labels import get_task
 from ecglens.models import load_model
@@ -31,10 +31,8 @@ def main() -> None:
     with whole_folder(evaluation_folder(task.name, name)) as folder:
         write_report(result, test, task, folder)
         save_figure(draw_history(history, title=f"{task.name}, {name}"), folder / "history.png")
-        pictures = folder / "explanations"
-        about = model, store, test, task, result
-        draw_explanations(*about, pictures, params.evaluate.figures)
-        write_case_file(*about, folder / "cases.pdf", params.evaluate.figures)
+        figures = params.evaluate.figures
+        write_case_file(model, store, test, task, result, folder / "cases.pdf", figures)
         with resume(run, history):
             log_evaluation(result.validation, result.test, opened)
             mlflow.log_artifacts(folder, "evaluation")

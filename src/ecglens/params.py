@@ -117,7 +117,15 @@ class PrepareParams:
 
 @dataclass(frozen=True)
 class EvaluateParams:
-    """Thresholds and figures."""
+    """Thresholds and cases.
+
+    Parameters
+    ----------
+    threshold : str
+        How each label's is chosen; see :func:`ecglens.evaluation.metrics.choose_threshold`.
+    figures : int
+        Labels, from the first, whose cases are drawn in ``cases.pdf``.
+    """
 
     threshold: str = one_of("youden", "accuracy", "f1")
     figures: int = at_least(0)
@@ -133,7 +141,7 @@ class ExplainParams:
         Of :data:`ecglens.explain.METHODS`; one that a model cannot be explained by is left out. The
         figures are by the first that is left.
     cases : int
-        Drawn of each label and kind: found rightly, missed, given falsely.
+        Drawn of each label and kind: found rightly, missed, given falsely. DVC shows them as plots.
     records : int
         Found rightly, whose maps are averaged for each label, by beat, wave and lead.
     """

@@ -12,7 +12,6 @@ from keras import ops
 import ecglens.evaluation.run as run
 from ecglens.evaluation.metrics import choose_thresholds, report
 from ecglens.evaluation.run import (
-    draw_explanations,
     evaluate,
     predict_probability,
     write_case_file,
@@ -128,47 +127,6 @@ def test_the_predictions_are_a_row_a_test_record_with_its_truth(written, result,
     np.testing.assert_array_equal(truth, test.truth)
 
 
-def test_the_record_drawn_for_a_label_was_found_rightly_and_is_typical(
-    model, learnable, splits, result, tmp_path, monkeypatch
-):
-    drawn = {}
-
-    def remember(record, label, attribution, **values):
-        drawn[label] = (record, attribution, values)
-        return original(record, label, attribution, **values)
-
-    original = run.draw_explained
-    monkeypatch.setattr(run, "draw_explained", remember)
-    paths = draw_explanations(
-        model, learnable.store, splits[1], learnable.task, result, tmp_path / "pictures", figures=4
-    )
-    assert [path.name for path in paths] == ["A.png", "B.png"]
-    assert all(path.read_bytes().startswith(PNG) for path in paths)
-    for k, (record, attribution, values) in enumerate(drawn.values()):
-        place = splits[1].record_ids.tolist().index(int(record.name))
-        assert splits[1].truth[place, k] == 1
-        probability = result.test_probability[:, k]
-        assert values["probability"] == pytest.approx(probability[place], abs=1e-6)
-        right = probability[(splits[1].truth[:, k] == 1) & (probability >= result.thresholds[k])]
-        assert (right < probability[place] - 1e-6).mean() <= 0.5
-        assert (right > probability[place] + 1e-6).mean() <= 0.5
-        assert attribution.shape == (200, 1)
-        assert attribution.sum() + values["bias"] == pytest.approx(values["logit"], abs=1e-4)
-
-
-def test_only_as_many_labels_are_drawn_as_asked_and_none_that_was_never_found(
-    model, learnable, splits, result, tmp_path
-):
-    def names(result, figures):
-        folder = tmp_path / f"{figures} {result.thresholds}"
-        arguments = (model, learnable.store, splits[1], learnable.task, result, folder, figures)
-        return [path.name for path in draw_explanations(*arguments)]
-
-    assert names(result, 0) == []
-    assert names(result, 1) == ["A.png"]
-    assert names(replace(result, thresholds=[1.1, result.thresholds[1]]), 2) == ["B.png"]
-
-
 def test_every_curve_is_drawn_and_the_intervals_hold_the_figures(written, result):
     for name in ("roc", "precision_recall", "reliability"):
         assert (written / f"{name}.png").read_bytes().startswith(PNG)
@@ -195,6 +153,55 @@ def test_the_case_file_holds_found_missed_and_false_cases(
     content = path.read_bytes()
     assert content.startswith(b"%PDF")
     assert content.count(b"/Type /Page\n") + content.count(b"/Type /Page ") == len(kinds) + 1
+
+
+@pytest.fixture
+def cases(monkeypatch):
+    """The cases of the PDF that was written last."""
+    kept = []
+
+    def remember(path, cases, **options):
+        kept[:] = cases
+        original(path, cases, **options)
+
+    original = run.write_cases
+    monkeypatch.setattr(run, "write_cases", remember)
+    return kept
+
+
+def test_each_case_is_typical_of_its_kind_and_its_map_adds_up(
+    model, learnable, splits, result, tmp_path, cases
+):
+    test = splits[1]
+    write_case_file(model, learnable.store, test, learnable.task, result, tmp_path / "c.pdf", 2)
+    assert len({(case.label, case.outcome) for case in cases}) == len(cases)
+    assert {("A", "found"), ("B", "found")} <= {(case.label, case.outcome) for case in cases}
+    for case in cases:
+        k, place = "AB".index(case.label), test.record_ids.tolist().index(int(case.record.name))
+        truth, probability = test.truth[:, k] == 1, result.test_probability[:, k]
+        given = probability >= result.thresholds[k]
+        assert case.truth == truth[place] and case.threshold == result.thresholds[k]
+        assert case.probability == pytest.approx(probability[place], abs=1e-6)
+        alike = probability[(truth == truth[place]) & (given == given[place])]
+        assert (alike < probability[place] - 1e-6).mean() <= 0.5
+        assert (alike > probability[place] + 1e-6).mean() <= 0.5
+        assert case.attribution.shape == (200, 1)
+        assert case.attribution.sum() + case.bias == pytest.approx(case.logit, abs=1e-4)
+
+
+def test_only_as_many_labels_have_cases_as_asked_and_none_is_found_that_is_never_given(
+    model, learnable, splits, result, tmp_path, cases
+):
+    def outcomes(result, figures):
+        about = model, learnable.store, splits[1], learnable.task, result
+        write_case_file(*about, tmp_path / "c.pdf", figures)
+        return {(case.label, case.outcome) for case in cases}
+
+    assert {label for label, _ in outcomes(result, 1)} == {"A"}
+    never = replace(result, thresholds=[1.1, result.thresholds[1]])
+    found = outcomes(never, 2)
+    assert {outcome for label, outcome in found if label == "A"} == {"missed"}
+    assert ("B", "found") in found
 
 
 def test_without_a_case_no_file_is_written(model, learnable, splits, result, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from plain_heart import heart
 from tiny import randomised, tiny
 
+import ecglens.explain.run as run
 from ecglens.errors import DatasetError
 from ecglens.explain import NamedModel
 from ecglens.explain.run import (
@@ -54,19 +55,50 @@ def test_figures_maps_tables_and_sentences_are_written(store, tmp_path):
     errors = explain_cases(model, store, cases, THRESHOLDS, methods, tmp_path)
     sentences = explain_classes(model, store, PREDICTIONS, THRESHOLDS, methods, 9, tmp_path)
     assert errors["additive"] < 1e-4
-    names = {path.name for path in tmp_path.iterdir()}
-    assert {"A_correct_2.png", "A_missed_4.png", "A_false_5.png", "sentences.json"} <= names
+    pictures = {path.name: path.read_bytes() for path in (tmp_path / "cases").iterdir()}
+    assert pictures.keys() == {"A_correct_2.png", "A_missed_4.png", "A_false_5.png"}
+    assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     for method in methods:
-        maps = np.load(tmp_path / f"cases_{method}.npz", allow_pickle=False)
+        maps = np.load(tmp_path / f"maps/cases_{method}.npz", allow_pickle=False)
         assert maps["records"].tolist() == ["2", "4", "5"]
         assert maps["attribution"].shape[:2] == (3, 400)
-        beats = np.load(tmp_path / f"beats_{method}.npz", allow_pickle=False)
+        beats = np.load(tmp_path / f"maps/beats_{method}.npz", allow_pickle=False)
         assert beats["records"].tolist() == [3, 0]
-        table = pd.read_csv(tmp_path / f"waves_{method}.csv")
+        table = pd.read_csv(tmp_path / f"maps/waves_{method}.csv")
         assert set(table.record) == {1, 2, 3}
         assert set(table.label) == {"A"}
-    assert json.loads((tmp_path / "sentences.json").read_text()) == sentences
+    assert json.loads((tmp_path / "maps/sentences.json").read_text()) == sentences
     assert "A" in sentences["additive"]
+
+
+def test_the_picture_of_a_case_is_of_its_record_label_and_sum(store, tmp_path, monkeypatch):
+    drawn = []
+
+    def remember(record, label, attribution, **values):
+        drawn.append((record, label, attribution, values))
+        return original(record, label, attribution, **values)
+
+    original = run.draw_explained
+    monkeypatch.setattr(run, "draw_explained", remember)
+    model = NamedModel(randomised(tiny("signal_cam", samples=400), 2), ("A", "B"), 100)
+    cases = choose_cases(PREDICTIONS, THRESHOLDS, 1)
+    explain_cases(model, store, cases, THRESHOLDS, ["additive"], tmp_path)
+    assert [(record.name, label) for record, label, _, _ in drawn] == [
+        (str(case.record_id), case.label) for case in cases
+    ]
+    for record, _, attribution, values in drawn:
+        signal = store.millivolts(np.array([int(record.name) - 1]))
+        np.testing.assert_array_equal(record.signal, signal[0])
+        output = model.model.predict_on_batch(signal)
+        assert values["probability"] == pytest.approx(output["probability"][0, 0], abs=1e-5)
+        assert values["threshold"] == THRESHOLDS["A"]
+        assert attribution.sum() + values["bias"] == pytest.approx(values["logit"], abs=1e-4)
+
+
+def test_without_a_case_there_is_a_folder_without_pictures(store, tmp_path):
+    model = NamedModel(tiny("signal_cam", samples=400), ("A", "B"), 100)
+    assert explain_cases(model, store, [], THRESHOLDS, ["additive"], tmp_path) == {}
+    assert [path.name for path in tmp_path.rglob("*")] == ["cases"]
 
 
 def test_a_model_that_is_not_additive_is_explained_by_what_is_left():

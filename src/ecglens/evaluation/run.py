@@ -15,7 +15,6 @@ from ecglens.evaluation.reliability import reliability
 from ecglens.labels import Task
 from ecglens.plots.cases import Case, write_cases
 from ecglens.plots.curves import Curve, draw_precision_recall, draw_roc
-from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import save_figure
 from ecglens.plots.reliability import draw_reliability
 from ecglens.record import Record
@@ -134,49 +133,15 @@ def _write_predictions(result: Evaluation, test: Split, task: Task, path: Path) 
             writer.writerow([record_id, *shown, *labels.astype(int)])
 
 
-def draw_explanations(
-    model: keras.Model, store: Store, test: Split, task: Task, result: Evaluation,
-    folder: Path, figures: int,
-) -> list[Path]:  # fmt: skip
-    """Draw, for each of the first ``figures`` labels, a typical record that was found rightly.
-
-    Typical: of the median probability among the true positives. A label that was never found
-    rightly is left out. Of a model that is not additive the tracing is drawn, and that it brings no
-    exact explanation.
-
-    Returns
-    -------
-    list of Path
-        The pictures, ``LABEL.png``.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for k, label in enumerate(task.labels[:figures]):
-        truth, given = _answers(test, result, k)
-        case = _median_case(model, store, test, task, result, k, truth & given)
-        if case is None:
-            continue
-        paths.append(folder / f"{label}.png")
-        figure = draw_explained(
-            case.record,
-            case.label,
-            case.attribution,
-            probability=case.probability,
-            threshold=case.threshold,
-            bias=case.bias,
-            logit=case.logit,
-        )
-        save_figure(figure, paths[-1])
-    return paths
-
-
 def write_case_file(
     model: keras.Model, store: Store, test: Split, task: Task, result: Evaluation,
     path: Path, figures: int,
 ) -> int:  # fmt: skip
     """Write a PDF of a found, a missed and a falsely given record of the first ``figures`` labels.
 
-    Of each kind the one with the median probability; a kind that there is none of is left out.
+    Of each kind the typical one, with the median probability; a kind that there is none of is left
+    out. Of a model that is not additive the tracing is drawn, and that it brings no exact
+    explanation.
 
     Returns
     -------
@@ -185,18 +150,14 @@ def write_case_file(
     """
     cases = []
     for k in range(min(figures, len(task.labels))):
-        truth, given = _answers(test, result, k)
+        truth = test.truth[:, k] == 1
+        given = result.test_probability[:, k] >= result.thresholds[k]
         for kind in (truth & given, truth & ~given, ~truth & given):
             case = _median_case(model, store, test, task, result, k, kind)
             cases += [] if case is None else [case]
     if cases:
         write_cases(path, cases, title=f"Cases of {task.name}, test split")
     return len(cases)
-
-
-def _answers(test: Split, result: Evaluation, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which test records have the label k, and which are given it, (records,) each."""
-    return test.truth[:, k] == 1, result.test_probability[:, k] >= result.thresholds[k]
 
 
 def _median_case(

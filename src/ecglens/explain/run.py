@@ -98,13 +98,16 @@ def explain_cases(
 ) -> dict[str, float]:
     """Write each case as a figure by the first method, and the maps of all methods.
 
-    ``LABEL_KIND_RECORD.png``, and ``cases_METHOD.npz`` with all labels' maps of all cases.
+    ``cases/LABEL_KIND_RECORD.png``, and ``maps/cases_METHOD.npz`` with all labels' maps of all
+    cases. The folder ``cases`` is made even if there is none.
 
     Returns
     -------
     dict of str to float
         Largest completeness error of each method, in logit units.
     """
+    pictures, maps = folder / "cases", folder / "maps"
+    pictures.mkdir(parents=True, exist_ok=True)
     ids = list(dict.fromkeys(case.record_id for case in cases))
     if not ids:
         return {}
@@ -113,12 +116,12 @@ def explain_cases(
     for number, method in enumerate(methods):
         explanation = explain(model, records, None, method)
         errors[method] = float(explanation.completeness_error.max())
-        explanation.save(folder / f"cases_{method}.npz")
+        explanation.save(maps / f"cases_{method}.npz")
         for case in cases if number == 0 else ():
             place = ids.index(case.record_id)
             about = explanation, place, case.label, records[place], thresholds[case.label]
             figure = draw_explanation(*about)
-            save_figure(figure, folder / f"{_safe(case.label)}_{case.kind}_{case.record_id}.png")
+            save_figure(figure, pictures / f"{_safe(case.label)}_{case.kind}_{case.record_id}.png")
     return errors
 
 
@@ -128,14 +131,16 @@ def explain_classes(
 ) -> dict[str, dict[str, str]]:  # fmt: skip
     """Write what each label comes from, over records that were found rightly.
 
-    ``waves_METHOD.csv``: attribution by record, label, wave and lead. ``beats_METHOD.npz``:
-    beat-aligned averages. ``sentences.json``.
+    In ``maps``: ``waves_METHOD.csv``, attribution by record, label, wave and lead;
+    ``beats_METHOD.npz``, beat-aligned averages; ``sentences.json``.
 
     Returns
     -------
     dict of str to dict of str to str
         A sentence by method and label.
     """
+    maps = folder / "maps"
+    maps.mkdir(parents=True, exist_ok=True)
     members: dict[str, list] = {label: [] for label in model.labels}
     for case in choose_cases(predictions, thresholds, records):
         members[case.label] += [case.record_id] if case.kind == "correct" else []
@@ -152,9 +157,9 @@ def explain_classes(
             explanation = explain(model, chosen, None, method)
             if explanation.over_time:
                 sentences[method] = _write_classes(
-                    explanation, signals, masks, belongs, [w.r_peaks for w in waves], folder
+                    explanation, signals, masks, belongs, [w.r_peaks for w in waves], maps
                 )
-    (folder / "sentences.json").write_text(json.dumps(sentences, indent=1) + "\n")
+    (maps / "sentences.json").write_text(json.dumps(sentences, indent=1) + "\n")
     return sentences
 
 
