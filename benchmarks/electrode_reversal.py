@@ -24,11 +24,25 @@ from tqdm import tqdm
 
 from ecglens.datasets import ptb_xl
 from ecglens.formats import wfdb
-from ecglens.quality import LIMITS, electrodes, flags_of, measures
+from ecglens.quality import LIMITS, Flag, Severity, electrodes, flags_of, measures
 
 FALSE_ALARMS, SILENT_FALSE_ALARMS = 0.005, 0.0005  # of each kind, on folds 1-9
 PENALTY = 1e-3  # on the squares of the weights
 BATCH = 256  # records
+DIAGNOSES = (
+    "NORM", "CLBBB", "CRBBB", "LAFB", "LPFB", "WPW", "PACE", "IMI", "ASMI", "ALMI", "LMI", "LVH",
+    "RVH", "AFIB",
+)  # fmt: skip
+AXES = (
+    "MID",
+    "LAD",
+    "ALAD",
+    "RAD",
+    "ARAD",
+    "AXL",
+    "AXR",
+    "SAG",
+)  # as PTB-XL's heart_axis names them
 # Of the score: which waves of P, QRS, T (0, 1, 2) go into it, and the penalty.
 VARIANTS = {
     "P, QRS and T": ((0, 1, 2), PENALTY),
@@ -68,7 +82,7 @@ def arguments() -> argparse.Namespace:
 
 def choose(folder: Path, manifest: pd.DataFrame) -> None:
     """Fit on folds 1-8, compare variants on fold 9, choose limits on both; print all."""
-    found, silence = measured(folder, manifest.file_100)
+    found, silence, alarms = measured(folder, manifest.file_100)
     learning = (manifest.fold < 9).to_numpy()
     weights = fit(found[learning])
     print("weights, folds 1-8:\n" + np.array2string(weights.round(2), separator=", "))
@@ -80,6 +94,10 @@ def choose(folder: Path, manifest: pd.DataFrame) -> None:
         aurocs = auroc_of(used[~learning], fit(used[learning], penalty))
         print(f"  {name:<24}" + "".join(f"{auroc:>11.4f}" for auroc in aurocs))
     print_limits(electrodes.scores_of(found), silence)
+    axes = pd.read_csv(folder / "ptbxl_database.csv", index_col="ecg_id").heart_axis
+    with_axis = zip(manifest.codes, axes.loc[manifest.record_id], strict=True)
+    named = pd.Series([[*codes, axis] for codes, axis in with_axis])
+    print_by_diagnosis(alarms[learning], named[learning])
 
 
 def put_back(found: np.ndarray) -> np.ndarray:
@@ -119,14 +137,24 @@ def read(folder: Path, names: Iterable[str], what: str) -> Iterator[np.ndarray]:
             bar.update(len(part))
 
 
-def measured(folder: Path, names: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the correlations (records, 3, 6) and the silence (records, 3) of leads I, II, III."""
-    found, silence = [], []
+def measured(folder: Path, names: Iterable[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return correlations (records, 3, 6) and silence (records, 3) of leads I, II, III, and alarms.
+
+    An alarm is the exchange that a record's warning names, or "".
+    """
+    found, silence, alarms = [], [], []
     for signals in read(folder, names, "folds 1-9"):
         beats = electrodes.average_beats(*electrodes.grid(signals, 100))
         found.append(electrodes.correlations(beats))
         silence.append(electrodes.silence(beats))
-    return np.concatenate(found), np.concatenate(silence)
+        alarms += [warned_of(flags) for flags in flags_of(measures(signals, 100))]
+    return np.concatenate(found), np.concatenate(silence), np.array(alarms)
+
+
+def warned_of(flags: list[Flag]) -> str:
+    """Return the exchange that a warning names, or ""."""
+    named = [f.kind for f in flags if f.severity is Severity.WARNING]
+    return next((k.removeprefix("reversal_") for k in named if k.startswith("reversal_")), "")
 
 
 def fit(found: np.ndarray, penalty: float = PENALTY) -> np.ndarray:
@@ -154,6 +182,18 @@ def print_limits(scores: np.ndarray, silence: np.ndarray) -> None:
     for lead, values in zip(electrodes.SILENT, silence.T, strict=True):
         limit = np.nanquantile(values, SILENT_FALSE_ALARMS)
         print(f"  lead {lead:<7}{limit:7.3f}{LIMITS[f'silent_{lead}'].value:7.3f}")
+
+
+def print_by_diagnosis(alarms: np.ndarray, named: pd.Series) -> None:
+    """Print how many records of each diagnosis, or axis, have a warning of exchanged electrodes."""
+    print(
+        "warnings of exchanged electrodes on records as published, folds 1-8, by SCP code and axis"
+    )
+    for name in ("", *DIAGNOSES, *AXES):
+        among = alarms[[not name or name in names for names in named]]
+        kinds = ", ".join(f"{n} {k}" for k, n in Counter(among[among != ""]).most_common())
+        share = np.mean(among != "")
+        print(f"  {name or 'all':<8}{share:7.2%} of {len(among):<6} {kinds}")
 
 
 def report(

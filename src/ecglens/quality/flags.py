@@ -95,7 +95,8 @@ class Flag:
 
 _EXCHANGED = {
     "RA-LA": "the two arm electrodes exchanged; dextrocardia looks alike",
-    "RA-LL": "the right arm's electrode exchanged with the left leg's",
+    "RA-LL": "the right arm's electrode exchanged with the left leg's; a left bundle branch block "
+    "can look alike",
     "LA-LL": "the left arm's electrode exchanged with the left leg's; many hearts look alike",
     "RA>LA>LL": "the limb electrodes moved round: right arm's on left arm, left arm's on left leg",
     "RA>LL>LA": "the limb electrodes moved round: right arm's on left leg, left arm's on right arm",
