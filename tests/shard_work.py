@@ -30,7 +30,7 @@ def die(items, parameters):
 
 
 def ports(items, parameters):
-    """Return the addresses at which this process and its parent listen."""
-    mine = psutil.Process()
-    found = [*mine.net_connections(), *mine.parent().net_connections()]
+    """Return the addresses at which this process and the one that began the work listen."""
+    processes = {os.getpid(), parameters["begun_by"]}
+    found = [c for pid in processes for c in psutil.Process(pid).net_connections()]
     return json.dumps([c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN]).encode()

@@ -151,7 +151,7 @@ def test_without_dask_the_error_names_the_extra(house, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["threads", pytest.param("processes", marks=pytest.mark.slow)])
 def test_workers_of_this_machine_listen_on_loopback_alone(house, recwarn, kind):
-    work, workers = Work(ports, content_of, {}, "look"), Workers(2, kind)
+    work, workers = Work(ports, content_of, {"begun_by": os.getpid()}, "look"), Workers(2, kind)
     with finished_shards(work, house.names, 5, house.folder, workers) as paths:
         found = [address for path in paths for address in json.loads(path.read_text())]
     assert len(found) >= 2 and {*found} == {"127.0.0.1"}

@@ -17,8 +17,7 @@ from ecglens.quality import known_rules
 from ecglens.train_params import TrainParams, check_guidance
 
 PHYSIONET = "https://physionet.org"
-# As the table in ecglens.datasets, which is beside this module and cannot be imported; a test holds
-# the two together.
+# As in the table of ecglens.datasets, which is beside this module; a test holds the two together.
 DATASETS = ("simulated", "ptb-xl", "mimic-iv-ecg", "cinc", "ludb", "plain-folder")
 
 
@@ -236,7 +235,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises
     ------
     ParameterError
-        Naming the file, the key, what was found, what is known and the nearest to it.
+        Naming file, key, what was found, what is known and the nearest to it.
     """
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
@@ -397,7 +396,5 @@ def promotion_file(task: str, model: str) -> Path:
     return Path("reports") / task / model / "promotion.json"
 
 
-# `make repro` asks before DVC does, which says of an unknown data set only that its section is
-# missing.
-if __name__ == "__main__":
+if __name__ == "__main__":  # `make repro` asks before DVC, which makes no suggestion
     run_stage(load_params)

@@ -93,6 +93,8 @@ def start_fetch(server, folder, *options):
     return subprocess.Popen(
         [*command, "--address", server.address, *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Tests that run in a shell's background ignore an interrupt, and what they start would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 

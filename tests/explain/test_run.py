@@ -74,25 +74,27 @@ def test_figures_maps_tables_and_sentences_are_written(store, tmp_path):
 def test_the_picture_of_a_case_is_of_its_record_label_and_sum(store, tmp_path, monkeypatch):
     drawn = []
 
-    def remember(record, label, attribution, **values):
-        drawn.append((record, label, attribution, values))
-        return original(record, label, attribution, **values)
+    def remember(explanation, place, label, record, threshold):
+        drawn.append((explanation, place, label, record, threshold))
+        return original(explanation, place, label, record, threshold)
 
-    original = run.draw_explained
-    monkeypatch.setattr(run, "draw_explained", remember)
+    original = run.draw_explanation
+    monkeypatch.setattr(run, "draw_explanation", remember)
     model = NamedModel(randomised(tiny("signal_cam", samples=400), 2), ("A", "B"), 100)
     cases = choose_cases(PREDICTIONS, THRESHOLDS, 1)
     explain_cases(model, store, cases, THRESHOLDS, ["additive"], tmp_path)
-    assert [(record.name, label) for record, label, _, _ in drawn] == [
+    assert [(record.name, label) for _, _, label, record, _ in drawn] == [
         (str(case.record_id), case.label) for case in cases
     ]
-    for record, _, attribution, values in drawn:
+    for explanation, place, _, record, threshold in drawn:
         signal = store.millivolts(np.array([int(record.name) - 1]))
         np.testing.assert_array_equal(record.signal, signal[0])
         output = model.model.predict_on_batch(signal)
-        assert values["probability"] == pytest.approx(output["probability"][0, 0], abs=1e-5)
-        assert values["threshold"] == THRESHOLDS["A"]
-        assert attribution.sum() + values["bias"] == pytest.approx(values["logit"], abs=1e-4)
+        assert threshold == THRESHOLDS["A"]
+        found = explanation.probability[place, 0]
+        assert found == pytest.approx(output["probability"][0, 0], abs=1e-5)
+        whole = explanation.attribution[place, ..., 0].sum() + explanation.bias[place, 0]
+        assert whole == pytest.approx(output["logit"][0, 0], abs=1e-4)
 
 
 def test_without_a_case_there_is_a_folder_without_pictures(store, tmp_path):
