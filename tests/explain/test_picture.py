@@ -52,7 +52,7 @@ def test_each_lead_has_its_band_where_the_method_tells_leads_apart(record, colum
 
 def test_what_does_not_add_up_says_so_and_by_how_much(record):
     figure = draw_explanation(explanation("occlusion", logit=5.75), 0, "AFIB", record, 0.5)
-    said = "occlusion: attribution +1.00 + bias −0.25, but logit +5.75: it does not add up by 5.00"
+    said = "occlusion: attribution +1.00 + bias −0.25, logit +5.75: they differ by 5.00"
     assert said in words(figure)
 
 

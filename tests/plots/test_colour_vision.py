@@ -48,6 +48,11 @@ def test_the_tracing_and_the_hatch_stand_out_from_the_strongest_heat():
         assert seen(HEAT(0.5 - strength / 2)[:3])[0] - hatch > 15
 
 
+def test_waves_keep_apart_in_a_grey_print():
+    lightness = sorted(seen(to_rgb(colour))[0] for colour in WAVE_COLOURS[:4])
+    assert np.diff(lightness).min() > 10
+
+
 @pytest.mark.parametrize("vision", VISIONS)
 def test_colours_of_neighbouring_curves_and_waves_keep_apart(vision):
     for one, other in combinations(map(to_rgb, COLOURS[:3]), 2):

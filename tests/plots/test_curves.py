@@ -1,5 +1,7 @@
 """ROC curves and training histories: what is drawn where, and what the legend says."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,22 @@ def test_bands_are_drawn_for_a_few_labels_only():
 def test_precision_recall_refuses_what_roc_refuses():
     with pytest.raises(ParameterError, match="precision-recall curves: found no label"):
         draw_precision_recall({})
+
+
+@pytest.mark.parametrize(("draw", "labels"), [(draw_roc, 12), (draw_precision_recall, 5)])
+def test_a_legend_beside_the_curves_is_whole(draw, labels):
+    interval = (0.94, 0.96)
+    curves = {f"NSTEMI{i}": Curve(RATES, RATES, 0.95, interval=interval) for i in range(labels)}
+    figure = draw(curves)
+    figure.draw_without_rendering()
+    box = figure.axes[0].get_legend().get_window_extent()
+    assert box.x1 <= figure.bbox.x1 and box.y0 >= 0
+    assert box.x0 >= figure.axes[0].get_window_extent().x1 - 1
+
+
+def test_neighbouring_curves_differ_by_more_than_colour():
+    curves = {f"L{i}": Curve(RATES, RATES, 0.5) for i in range(28)}
+    looks = [(line.get_color(), line.get_linestyle(), line._dash_pattern)
+             for line in draw_roc(curves).axes[0].lines[1:]]  # fmt: skip
+    assert len({str(look) for look in looks}) == 28
+    assert all(one[2] != other[2] for one, other in pairwise(looks))

@@ -47,6 +47,13 @@ def test_signs_are_written_out_on_both_sides(record):
     )
 
 
+def test_what_does_not_add_up_is_not_called_a_sum(record):
+    figure = draw_explained(
+        record, "AFIB", np.zeros((400, 1)), probability=0.7, threshold=0.5, bias=0.2, logit=3.3
+    )
+    assert "attribution +0.00 + bias +0.20, logit +3.30: they differ by 3.10" in words(figure)
+
+
 def test_the_record_is_named_on_the_page(record):
     assert any("00017_lr" in text for text in words(explained(record, 0.5)))
 

@@ -289,3 +289,11 @@ def test_an_unknown_layout_names_those_that_exist():
 def test_a_record_too_long_for_a_page_says_how_long_one_may_be():
     with pytest.raises(RecordError, match=r"2500 s.*at most 2000 s"):
         draw_paper(a_record(2500.0, 2.0))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_tall_beat_in_an_outer_row_is_not_cut(sign):
+    record = a_record()
+    place = (0, 11)[sign < 0]  # I stands in the first row, V6 in the last
+    record.signal[400:402, place] = sign * 2.0  # fewer samples than a row's reach counts
+    assert not any("cut" in text for text in texts(draw_paper(record, layout="12x1")))

@@ -94,7 +94,7 @@ def test_waves_stack_upwards_for_and_downwards_against():
 
 
 def test_the_legend_gives_each_waves_part_of_all_that_speaks_for_the_label():
-    legend = draw_waves(WAVES).axes[0].get_legend()
+    legend = draw_waves(WAVES).legends[0]
     # For: QRS .3 + 11 · .05 = .85, T .1, of .95 in all.
     assert [t.get_text() for t in legend.get_texts()] == ["P  0 %", "QRS  89 %", "T  11 %"]
 

@@ -6,12 +6,9 @@ from matplotlib.figure import Figure
 
 from ecglens.explain.explanation import Explanation
 from ecglens.explain.methods import METHODS
-from ecglens.plots.explained import MINUS, verdict
+from ecglens.plots.explained import sum_up, verdict
 from ecglens.plots.heat import draw_heat
 from ecglens.record import Record
-
-# Of the value explained, at least of 1: what two decimals on a page cannot show.
-ADDS_UP = 0.005
 
 
 def draw_explanation(
@@ -81,8 +78,4 @@ def _sum_up(explanation: Explanation, place: int, label: str) -> str:
         return f"{by}{METHODS[method].summary}; it adds up to nothing"
     bias, value = float(explanation.bias[place, column]), float(explanation.value[place, column])
     total = float(explanation.map(place, label).sum(dtype=float))
-    gap = abs(total + bias - value)
-    whole = f"{explanation.of} {value:+.2f}"
-    adds_up = gap <= ADDS_UP * max(1.0, abs(value))
-    whole = f" = {whole}" if adds_up else f", but {whole}: it does not add up by {gap:.2f}"
-    return f"{by}attribution {total:+.2f} + bias {bias:+.2f}{whole}".replace("-", MINUS)
+    return by + sum_up(total, bias, value, explanation.of)

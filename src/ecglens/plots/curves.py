@@ -12,13 +12,15 @@ from matplotlib.ticker import MaxNLocator
 from ecglens.errors import ParameterError
 
 # Okabe and Ito's palette, without its yellow, which is too pale on white: told apart in every
-# common colour blindness. Line styles tell the labels beyond the seventh.
+# common colour blindness. Line styles tell neighbours in a grey print, and labels of one colour.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("solid", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 LEGEND_INSIDE = 8  # labels that leave the curves free; more of them stand beside the square
 PRECISION_LEGEND_INSIDE = 3  # because poor precision runs along the lower edge
+LEGEND_LETTER, LEGEND_LINE = 0.082, 0.6  # inches: of a letter at most, and of an entry's line
 LEGEND_ROWS = 26  # entries that stand one above another beside the square
 DPI = 130
+POINT, CHANCE = "operating point", "chance (prevalence)"
 
 BANDS_APART = 3  # curves whose bands can be told apart; of more only the areas' intervals are said
 
@@ -72,7 +74,7 @@ def draw_roc(curves: Mapping[str, Curve], *, title: str = "") -> Figure:
         If there is no curve, or the two rates of one differ in length.
     """
     _check(curves, "ROC curve")
-    figure, axes = _square(len(curves), LEGEND_INSIDE)
+    figure, axes = _square(curves, "AUROC", LEGEND_INSIDE)
     axes.plot([0, 1], [0, 1], color="#999999", lw=1, linestyle="dashed", label="chance  0.500")
     axes.set_xlabel("false positive rate (1 \N{MINUS SIGN} specificity)")
     axes.set_ylabel("sensitivity")
@@ -103,8 +105,8 @@ def draw_precision_recall(curves: Mapping[str, Curve], *, title: str = "") -> Fi
         If there is no curve, or the two rates of one differ in length.
     """
     _check(curves, "precision-recall curve")
-    figure, axes = _square(len(curves), PRECISION_LEGEND_INSIDE)
-    axes.plot([], [], color="#666666", lw=1, linestyle="dotted", label="chance (share of records)")
+    figure, axes = _square(curves, "average precision", PRECISION_LEGEND_INSIDE)
+    axes.plot([], [], color="#666666", lw=1, linestyle="dotted", label=CHANCE)
     axes.set_xlabel("sensitivity (recall)")
     axes.set_ylabel("precision (positive predictive value)")
     _draw_curves(axes, curves, drawstyle="steps-post")
@@ -169,14 +171,16 @@ def _check(curves: Mapping[str, Curve], kind: str) -> None:
 
 def _look(index: int) -> tuple[str, object]:
     """Return colour and line style of a label by its place."""
-    return COLOURS[index % len(COLOURS)], STYLES[index // len(COLOURS) % len(STYLES)]
+    return COLOURS[index % len(COLOURS)], STYLES[index % len(STYLES)]
 
 
-def _square(labels: int, inside: int) -> tuple[Figure, Axes]:
-    """Return a figure and its square axes, with room beside where there are more labels."""
-    beside = labels > inside
-    columns = math.ceil((labels + 2) / LEGEND_ROWS) if beside else 0
-    figure = _open_figure(6.0 + 1.6 * columns, 6.0)
+def _square(curves: Mapping[str, Curve], area: str, inside: int) -> tuple[Figure, Axes]:
+    """Return a figure and its square axes, with room beside for a legend of many labels."""
+    words = [POINT, CHANCE, *(_entry(label, curve) for label, curve in curves.items())]
+    column = LEGEND_LINE + LEGEND_LETTER * max(map(len, words))
+    columns = math.ceil((len(curves) + 2) / LEGEND_ROWS)
+    room = max(column * columns, LEGEND_LINE + LEGEND_LETTER * len(_head(curves, area)))
+    figure = _open_figure(6.0 + room * (len(curves) > inside), 6.0)
     axes = figure.add_subplot(anchor="W")
     ticks = np.linspace(0, 1, 6)
     # Room beyond 0 and 1, where good curves run along the edge.
@@ -190,17 +194,27 @@ def _draw_curves(axes: Axes, curves: Mapping[str, Curve], drawstyle: str = "defa
     width = 1.5 if len(curves) <= LEGEND_INSIDE else 1.0
     for index, (label, curve) in enumerate(curves.items()):
         colour, style = _look(index)
-        name = f"{label}  {curve.area:.3f}"
-        if curve.interval is not None and np.isfinite(curve.interval).all():
-            name += " ({:.3f}\N{EN DASH}{:.3f})".format(*curve.interval)
         look = {"color": colour, "linestyle": style, "lw": width, "drawstyle": drawstyle}
-        axes.plot(curve.x, curve.y, label=name, **look)
+        axes.plot(curve.x, curve.y, label=_entry(label, curve), **look)
         if curve.band is not None and len(curves) <= BANDS_APART:
             axes.fill_between(*curve.band, color=colour, alpha=0.15, lw=0, gid=f"band {label}")
         if curve.point is not None:
             axes.plot(*curve.point, **_marker(colour), gid=f"operating point {label}")
     if any(curve.point is not None for curve in curves.values()):
-        axes.plot([], [], **_marker("#666666"), label="operating point")
+        axes.plot([], [], **_marker("#666666"), label=POINT)
+
+
+def _entry(label: str, curve: Curve) -> str:
+    """Return what the legend says of a label: its area and, where it is known, the interval."""
+    name = f"{label}  {curve.area:.3f}"
+    if curve.interval is not None and np.isfinite(curve.interval).all():
+        name += " ({:.3f}\N{EN DASH}{:.3f})".format(*curve.interval)
+    return name
+
+
+def _head(curves: Mapping[str, Curve], area: str) -> str:
+    stated = any(curve.interval is not None for curve in curves.values())
+    return f"{area} (95 % interval)" if stated else area
 
 
 def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str, inside: int) -> None:
@@ -208,9 +222,7 @@ def _legend(axes: Axes, curves: Mapping[str, Curve], area: str, corner: str, ins
     handles, names = axes.get_legend_handles_labels()
     # Chance, drawn first to lie behind, is listed last.
     entries = {"handles": handles[1:] + handles[:1], "labels": names[1:] + names[:1]}
-    stated = any(curve.interval is not None for curve in curves.values())
-    head = f"{area} (95 % interval)" if stated else area
-    look = {"title": head, "fontsize": 9, "framealpha": 0.9, "edgecolor": "none"}
+    look = {"title": _head(curves, area), "fontsize": 9, "framealpha": 0.9, "edgecolor": "none"}
     if len(curves) <= inside:
         axes.legend(**entries, **look, loc=corner)
     else:

@@ -15,6 +15,8 @@ from ecglens.plots.paper import draw_paper
 from ecglens.record import Record
 
 MINUS = "\N{MINUS SIGN}"
+# Of the value explained, at least of 1: what two decimals on a page cannot show.
+ADDS_UP = 0.005
 NO_EXPLANATION = "no exact explanation: the model is not additive"
 
 
@@ -55,8 +57,7 @@ def draw_explained(
         title = "\n".join([f"{title}; {NO_EXPLANATION}", *lines])
         return draw_paper(record, title=title, **look)
     total = float(attribution.sum(dtype=np.float64))
-    sum_up = f"attribution {total:+.2f} + bias {bias:+.2f} = logit {logit:+.2f}"
-    subtitle = "\n".join([sum_up.replace("-", MINUS), *lines])
+    subtitle = "\n".join([sum_up(total, bias, logit), *lines])
     return draw_heat(record, attribution, title=title, subtitle=subtitle, **look)
 
 
@@ -64,6 +65,15 @@ def verdict(label: str, probability: float, threshold: float) -> str:
     """Return a label's probability and on which side of its threshold it lies, as a title."""
     side = "at or above" if probability >= threshold else "below"
     return f"{label}: probability {probability:.2f}, {side} its threshold {threshold:.2f}"
+
+
+def sum_up(total: float, bias: float, value: float, of: str = "logit") -> str:
+    """Return what an attribution sums to: what is explained, or by how much it differs."""
+    gap = abs(total + bias - value)
+    parts, whole = f"attribution {total:+.2f} + bias {bias:+.2f}", f"{of} {value:+.2f}"
+    adds_up = gap <= ADDS_UP * max(1.0, abs(value))
+    said = f"{parts} = {whole}" if adds_up else f"{parts}, {whole}: they differ by {gap:.2f}"
+    return said.replace("-", MINUS)
 
 
 def draw_prediction(prediction: Prediction, label: str, **options) -> Figure:

@@ -25,6 +25,7 @@ SHORTEST_GRID = 210.0  # mm; room for the words of a page whose record is short
 # A row reaches as far as its tracings do, within these bounds in mm.
 REACH_UP, REACH_DOWN = (12.0, 40.0), (6.0, 40.0)
 REACH_ALONE = 120.0  # mm, of a lead that has the page to itself
+OVERRUN = 10.0  # mm, by which a tracing may run over its row; beyond that it is cut, and so noted
 TIPS = 99.8  # percentile of a lead's deflection that a gain must leave room for: an R wave's tip
 
 
@@ -150,6 +151,7 @@ def plan_sheet(
     right = MARGIN + sum(gutters) + length * plan.columns + MARGIN
     ends = np.linspace(0, len(record.signal), plan.columns + 1).round().astype(int)
     reach = _reach(record, plan, gain, ends)
+    _widen_outer_rows(reach, record, plan, gain, ends)
     reach[-1, 1] += _whole_boxes(float(reach.sum())) - reach.sum()
     top = footing + float(reach.sum())
     rows = [(top - reach[:r].sum(), *reach[r]) for r in range(len(reach))]
@@ -255,6 +257,18 @@ def _reach(record: Record, plan: Layout, gain: float, ends: np.ndarray) -> np.nd
         up = np.clip(np.ceil(high.max() + 1), least, max(most[0], least)) + words
         reach.append((up, np.clip(np.ceil(1 - low.min()), REACH_DOWN[0], most[1])))
     return np.array(reach)
+
+
+def _widen_outer_rows(reach: np.ndarray, record: Record, plan: Layout, gain: float, ends) -> None:
+    """Give the first and the last row the room that others find in the row beside them.
+
+    One premature beat in ten seconds is fewer samples than a row's reach counts, but no artefact.
+    """
+    deflection, rows = _drawable(record) * gain, list(_rows(plan, ends))
+    for row, side, sign in ((0, 0, 1), (-1, 1, -1)):
+        tip = max((sign * deflection[part]).max(initial=0.0) for part in rows[row])
+        more = np.ceil(tip + 1 - reach[row, side])
+        reach[row, side] += more if 0 < more <= OVERRUN else 0.0
 
 
 def _rows(plan: Layout, ends: np.ndarray):

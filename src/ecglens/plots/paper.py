@@ -17,6 +17,7 @@ from matplotlib.textpath import text_to_path
 
 from ecglens.plots.layout import (
     MARGIN,
+    OVERRUN,
     PULSE_GUTTER,
     STANDARD_GAIN,
     Sheet,
@@ -34,7 +35,6 @@ DPI = 127  # 5 pixels a millimetre: every grid line falls on a whole pixel
 FOOTER_DROP = 9.5  # mm, from the grid down to the last line's letters
 SCALE_WIDTH = 58.0  # mm, for speed, gain and rate on that line
 ODD_SCALE_WIDTH = 74.0  # mm, for them where the gain is not the usual one, which is then said
-OVERRUN = 10.0  # mm, by which a tracing may run over its row; beyond that it is cut, and so noted
 
 TRACE_COLOUR, TEXT_COLOUR = "black", "#333333"
 

@@ -41,7 +41,7 @@ def draw_quick(record: Record, *, title: str = "") -> Figure:
         axes.tick_params(labelsize=8)
         said = ", ".join(filter(None, [notes[k], _cut(deflection[:, k], low, high)]))
         axes.set_title(said, size=8, style="italic", loc="right", pad=2)
-    panels[0, 0].set(ylim=(low, high))
+    panels[0, 0].set(xlim=(0, record.duration), ylim=(low, high))
     for axes in panels[-1]:
         axes.set_xlabel("s", size=8, labelpad=1)
     figure.text(0.09, 0.93, "mV about each lead's median", size=8)

@@ -68,6 +68,8 @@ def draw_reliability(labels: Mapping[str, Reliability], *, title: str = "") -> F
         axes.set_visible(False)
     for axes, (label, reliability) in zip(panels.flat, labels.items(), strict=False):
         _draw_label(axes, label, reliability)
+    for axes in panels.flat[max(0, len(labels) - columns) : len(labels)]:
+        axes.tick_params(labelbottom=True)  # where no panel stands below
     figure.supxlabel("predicted probability (bars: records in each bin)", fontsize=10)
     figure.supylabel("observed share (95 % interval)", fontsize=10)
     figure.suptitle(title, fontsize=12, fontweight="bold")

@@ -15,8 +15,8 @@ from ecglens.record import LEADS
 DPI = 130
 AGAINST_HATCH = "////"
 # Of P, QRS, T and the rest, in that order; further waves take them again. Told apart in every
-# common colour blindness, and light enough for a hatch.
-WAVE_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#bbbbbb", "#CC79A7")
+# common colour blindness and, by their lightness, in a grey print; light enough for a hatch.
+WAVE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#dddddd", "#CC79A7")
 
 
 def draw_segments(
@@ -139,7 +139,8 @@ def draw_waves(
         raise ParameterError("waves", "none", "at least one wave")
     table = np.stack([_checked_row(wave, row) for wave, row in shares.items()])
     names = LEADS if table.shape[1] == len(LEADS) else ("all leads",)
-    figure = Figure(figsize=(max(5.0, 0.6 * len(names) + 2), 4.2), dpi=DPI, layout="constrained")
+    size = (max(4.0, 0.6 * len(names) + 2) + 1.8, 4.2)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     up, down = np.zeros(len(names)), np.zeros(len(names))
     total = np.clip(table, 0, None).sum() or 1.0
@@ -153,7 +154,8 @@ def draw_waves(
         up, down = up + rising, down + falling
     axes.axhline(0, color="black", lw=0.8)
     axes.set_ylabel(f"{unit}: for (up), against (down, hatched)")
-    axes.legend(title="wave, its part of all for", fontsize=9, edgecolor="none", framealpha=0.9)
+    # Beside the bars, which may stand anywhere.
+    figure.legend(title="share of all for", fontsize=9, loc="outside right upper", frameon=False)
     axes.set_title(title, fontsize=12, fontweight="bold", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -207,6 +209,6 @@ def _draw_sums(axes: Axes, sums: np.ndarray, unit: str) -> None:
         if value < 0:
             bar.set(hatch=AGAINST_HATCH, edgecolor="#2b5f94", linewidth=0)
     axes.axvline(0, color="black", lw=0.8)
-    axes.set_xlabel(f"lead's sum, {unit}", fontsize=9)
-    axes.tick_params(labelsize=8, labelleft=False)
+    axes.set_xlabel(f"{'sum' if len(sums) == 1 else 'sum of each lead'}, {unit}", fontsize=9)
+    axes.tick_params(labelsize=8, left=False, labelleft=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
