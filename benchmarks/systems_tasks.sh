@@ -20,7 +20,7 @@ case $task in
   norm_mi | norm_sttc | norm_cd | norm_hyp)
     model=ecg_imn
     fit=(optimizer=adamw learning_rate=0.001 weight_decay=0.0001 schedule=cosine batch_size=64
-      patience=10 loss=weighted_bce)
+      epochs=100 patience=10 loss=weighted_bce)
     ;;
   *)
     sed -n '2,7s/^# //p' "$0" >&2

@@ -47,8 +47,11 @@ def spans(marked):
 
 
 def test_each_record_of_the_split_has_its_own_evidence_by_label(manifest):
-    inside = ~guide_of(manifest, [3, 1, 2]).outside(np.array([0, 1, 2]), leads=1)[:, :, 0]
-    assert inside.shape == (3, 100, len(TASK.labels))
+    outside = guide_of(manifest, [3, 1, 2]).outside(np.array([0, 1, 2]), leads=1)[:, :, 0]
+    assert outside.shape == (3, 100, len(TASK.labels))
+    known = outside.any(axis=1)
+    assert [np.flatnonzero(one).tolist() for one in known] == [sorted([AFIB, PACE]), [AFIB], []]
+    inside = ~outside & known[:, None]
     assert spans(inside[0, :, PACE]) == [5, 6, 7, 8, 9]
     assert spans(inside[0, :, AFIB]) == [*range(20, 25), *range(90, 100)]
     assert spans(inside[1, :, AFIB]) == list(range(10, 30))
@@ -56,8 +59,9 @@ def test_each_record_of_the_split_has_its_own_evidence_by_label(manifest):
 
 
 def test_a_map_by_lead_is_held_to_the_leads_of_the_evidence(manifest):
-    (inside,) = ~guide_of(manifest, [1]).outside(np.array([0]), leads=12)
-    assert [LEADS[k] for k in np.flatnonzero(inside[:, :, AFIB].any(axis=0))] == ["II", "V1"]
+    (outside,) = guide_of(manifest, [1]).outside(np.array([0]), leads=12)
+    inside = ~outside[:, :, AFIB]
+    assert [LEADS[k] for k in np.flatnonzero(inside.any(axis=0))] == ["II", "V1"]
     assert inside.sum() == 2 * 20
 
 
@@ -100,9 +104,10 @@ def test_a_batch_holds_the_evidence_of_its_own_records(learnable):
     start_of = {c.tobytes(): s for c, s in zip(store.counts[:96], learnable.starts, strict=False)}
     for counts, truth in batches.take(3).as_numpy_iterator():
         for record, carried, outside in zip(counts, truth["truth"], truth["outside"], strict=True):
-            inside = spans(~outside[:, 0, 1])
             start = start_of[record.tobytes()]
-            assert inside == (list(range(start, start + WAVE)) if carried[1] else [])
+            wave = list(range(start, start + WAVE))
+            everywhere = list(range(200))
+            assert spans(~outside[:, 0, 1]) == (wave if carried[1] else everywhere)
 
 
 def test_the_loss_is_that_of_the_logit_and_what_is_astray(learnable):
@@ -156,6 +161,16 @@ def test_a_guided_map_lies_in_the_evidence_of_records_that_training_did_not_see(
 def test_a_model_without_a_map_of_its_own_cannot_be_guided():
     with pytest.raises(ParameterError, match=r"train.guidance: found cnn.*an additive model"):
         Trainee(build_model("cnn", samples=200, labels=2), guidance=0.1)
+
+
+def test_a_guided_fit_asks_for_the_evidence(learnable, tmp_path):
+    model = build_model("signal_cam", samples=200, labels=2)
+    params = TrainParams(
+        epochs=1, batch_size=16, learning_rate=0.01, schedule="cosine", patience=9, seed=3,
+        guidance=0.1,
+    )  # fmt: skip
+    with pytest.raises(ParameterError, match="no guide; expected a guide"):
+        fit(model, learnable.store, learnable.train, learnable.validation, params, work=tmp_path)
 
 
 def test_a_data_set_without_evidence_says_which_has_it(tmp_path):

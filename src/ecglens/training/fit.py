@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ecglens.augmentation import build_augmentation
+from ecglens.errors import ParameterError
 from ecglens.losses import build_loss
 from ecglens.splits import Split
 from ecglens.store import Store
@@ -15,7 +16,7 @@ from ecglens.train_params import TrainParams
 from ecglens.training import callbacks as own
 from ecglens.training.data import ordered_batches, training_batches
 from ecglens.training.failures import StopAtNaN, kept_on_error
-from ecglens.training.guidance import Guide, require_guidable
+from ecglens.training.guidance import Guide
 from ecglens.training.network import RunningAUROC, Trainee
 from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
@@ -136,7 +137,8 @@ def _outside(guide: Guide | None, network: keras.Model, params: TrainParams):
     """Return how batches get what is not evidence, where the fit is guided."""
     if not params.guidance:
         return None
-    require_guidable(network)
+    if guide is None:
+        raise ParameterError("train.guidance", f"{params.guidance:g}, and no guide", "a guide")
     return partial(guide.outside, leads=network.output["attribution"].shape[2])
 
 

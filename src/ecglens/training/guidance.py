@@ -49,7 +49,9 @@ class Guide:
     labels: int
 
     def outside(self, records: np.ndarray, leads: int) -> np.ndarray:
-        """Mark all that is not evidence.
+        """Mark all that is not evidence of a label whose evidence in the record is known.
+
+        Of a label without any, such as one that has no sign of its own, nothing is marked.
 
         Parameters
         ----------
@@ -62,9 +64,11 @@ class Guide:
         -------
         ndarray of bool, shape (batch, samples, leads, labels)
         """
-        found = np.ones((len(records), self.samples, leads, self.labels), bool)
+        found = np.zeros((len(records), self.samples, leads, self.labels), bool)
         for mask, record in zip(found, records, strict=True):
-            for row in range(self.begins[record], self.begins[record + 1]):
+            own = range(self.begins[record], self.begins[record + 1])
+            mask[:, :, self.columns[own.start : own.stop]] = True
+            for row in own:
                 first, last = self.edges[row]
                 where = self.places[row] if leads > 1 else slice(None)
                 mask[first:last, where, self.columns[row]] = False
@@ -96,7 +100,8 @@ def load_guide(manifest: Path, split: Split, task: Task, store: Store) -> Guide:
         )
     evidence = pd.read_parquet(manifest, columns=["record_id", EVIDENCE]).set_index("record_id")
     rows = evidence[EVIDENCE].loc[split.record_ids].reset_index(drop=True).explode().dropna()
-    table = pd.DataFrame(rows.tolist(), index=rows.index)
+    columns = ["scp_code", "start_s", "end_s", "leads"]
+    table = pd.DataFrame(rows.tolist(), index=rows.index, columns=columns)
     codes = {column: codes_of(label, "scp") for column, label in enumerate(task.labels)}
     parts = [table[table.scp_code.isin(own)].assign(column=column) for column, own in codes.items()]
     table = pd.concat(parts).sort_index(kind="stable")
