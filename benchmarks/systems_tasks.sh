@@ -37,7 +37,7 @@ case $task in
 esac
 settings=()
 for one in "${fit[@]}"; do settings+=(-S "train.$one"); done
-[ "$task" = abnormal ] || settings+=(-S "labels.draws={$task: {${draws[$task]}}}")
+[ "$task" = abnormal ] || settings+=(-S "+labels.draws.$task={${draws[$task]}}")
 [ "$task" != abnormal ] || settings+=(-S model.signal_cam.scaling=lead -S evaluate.threshold=accuracy)
 MODEL=$model NAME="systems/$task" \
   bash "$(dirname "$0")/ptbxl_task.sh" "$1" "$task" "${settings[@]}" "${@:3}"

@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from ecglens.models.parallel import Blocks, ParallelConvolutions
+from ecglens.models.parallel import Blocks, PairPooling, ParallelConvolutions
 
 
 def layer(filters, kernels, samples, channels, seed=0):
@@ -91,3 +92,25 @@ def test_a_block_sees_all_that_its_kernels_reach():
     assert (plan.before, plan.after) == (19, 20)
     assert plan.count * plan.size >= 1000
     assert plan.size >= plan.before + plan.after
+
+
+@pytest.mark.parametrize("samples", [8, 9])
+def test_pairs_are_pooled_as_keras_pools_them_and_learn_the_same(samples):
+    x = drawn(2, samples, 3)
+    x[0, :2] = 1.5  # a pair of equal steps: the first of them is the maximum
+    keras_own = keras.layers.MaxPooling1D(2, padding="same")
+    expected, slope = pooled_and_slope(keras_own, x)
+    found, found_slope = pooled_and_slope(PairPooling(), x)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found_slope, slope)
+    np.testing.assert_array_equal(np.asarray(PairPooling()(x)), expected)
+
+
+def pooled_and_slope(pooling, x):
+    x = tf.constant(x)
+    takes = {"training": True} if isinstance(pooling, PairPooling) else {}
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = pooling(x, **takes)
+        total = tf.reduce_sum(y * np.arange(1, np.prod(y.shape) + 1).reshape(y.shape))
+    return y.numpy(), tape.gradient(total, x).numpy()

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from ecglens.models import build_model
+from ecglens.models.parallel import ParallelConvolutions
 from ecglens.params import TrainParams
 from ecglens.training import EpochLogger, fit, make_reproducible
+from ecglens.training.data import training_batches
+from ecglens.training.fit import compiled_trainee
 
 PARAMS = TrainParams(
     epochs=10, batch_size=16, learning_rate=0.01, schedule="cosine", patience=20, seed=1
@@ -113,3 +116,32 @@ def test_one_seed_gives_equal_weights_and_another_seed_others(learnable, tmp_pat
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles all by XLA")
+def test_steps_compiled_by_xla_can_be_repeated_and_learn_what_others_learn(learnable):
+    once, loss = learnt_by_xla(learnable)
+    again, _ = learnt_by_xla(learnable)
+    for one, other in zip(once, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    _, without = learnt_by_xla(learnable, wanted=False)
+    assert loss == pytest.approx(without, rel=1e-4)
+
+
+def learnt_by_xla(learnable, wanted=True):
+    """Return weights and loss of ECG-XPLAIM after four steps whose convolutions are done by blocks."""
+    make_reproducible(1)
+    store, train = learnable.store, learnable.train
+    model = build_model(
+        "ecg_xplaim", samples=store.samples, labels=2, filters=(2, 3, 4), kernels=(2, 5, 8)
+    )
+    for layer in model.layers:
+        if isinstance(layer, ParallelConvolutions):
+            layer.by_blocks = True
+    trainee = compiled_trainee(model, store, train, replace(PARAMS, optimizer="adamw"), 4)
+    assert trainee.jit_compile
+    trainee.xla = wanted
+    assert trainee.jit_compile == wanted
+    batches = training_batches(store, train, 16, seed=1)
+    history = trainee.fit(batches, steps_per_epoch=4, shuffle=False, verbose=0).history
+    return weights(model), history["loss"][0]

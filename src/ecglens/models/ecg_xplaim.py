@@ -14,7 +14,7 @@ import keras
 
 from ecglens.conditioning import condition
 from ecglens.models.additive import AdditiveHead
-from ecglens.models.parallel import ParallelConvolutions
+from ecglens.models.parallel import PairPooling, ParallelConvolutions
 from ecglens.record import LEADS
 
 STAGES = 2  # of parallel convolutions in a block
@@ -63,4 +63,4 @@ def _block(x, filters: int, kernels, *, name: str):
         x = keras.layers.Activation("relu", name=f"{place}_relu")(x)
     x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
     x = keras.layers.Activation("relu", name=f"{name}_relu")(x)
-    return keras.layers.MaxPooling1D(2, padding="same", name=f"{name}_pool")(x)
+    return PairPooling(name=f"{name}_pool")(x)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ecglens.augmentation import build_augmentation
 from ecglens.errors import ParameterError
 from ecglens.losses import build_loss
+from ecglens.models.parallel import ParallelConvolutions
 from ecglens.splits import Split
 from ecglens.store import Store
 from ecglens.train_params import TrainParams
@@ -153,6 +154,7 @@ def compiled_trainee(
         ema=params.ema,
         guidance=params.guidance,
         seed=params.seed,
+        xla=_by_xla(network, params),
     )
     loss = build_loss(
         params.loss,
@@ -166,6 +168,16 @@ def compiled_trainee(
     trainee.build((None, *network.input.shape[1:]))
     trainee.optimizer.build(trainee.trainable_variables)
     return trainee
+
+
+def _by_xla(network: keras.Model, params: TrainParams) -> bool:
+    """Return whether XLA is to compile a step, which other networks' steps are slower by.
+
+    It has no beta distribution, which mixup draws from. On JAX all is XLA's as it is.
+    """
+    blocks = [x for x in network.layers if isinstance(x, ParallelConvolutions) and x.by_blocks]
+    alone = params.devices == 1 and not params.mixup
+    return bool(blocks) and alone and keras.backend.backend() == "tensorflow"
 
 
 def make_reproducible(seed: int) -> None:

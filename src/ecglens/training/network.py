@@ -51,6 +51,9 @@ class Trainee(keras.Model):
         Weight of what speaks for a label outside its evidence; see
         :mod:`ecglens.training.guidance`. The truth then comes as a dict of "truth" and "outside".
     seed : int
+    xla : bool
+        Whether XLA compiles the step. Keras leaves it out by itself where operations are made
+        deterministic, because a few of TensorFlow's are then refused; here one knows which.
     """
 
     def __init__(
@@ -62,8 +65,10 @@ class Trainee(keras.Model):
         ema: float = 0.0,
         guidance: float = 0.0,
         seed: int = 0,
+        xla: bool = False,
     ) -> None:
         super().__init__(name="trainee")
+        self.xla = xla
         self.network, self.mixup, self.ema, self.guidance = network, mixup, ema, guidance
         if guidance:
             require_guidable(network)
@@ -86,6 +91,11 @@ class Trainee(keras.Model):
         self.averaged_steps = self.add_weight(
             shape=(), initializer="zeros", trainable=False, name="steps", aggregation="mean"
         )
+
+    @keras.Model.jit_compile.getter
+    def jit_compile(self) -> bool:
+        """Whether XLA compiles the step."""
+        return self.xla or super().jit_compile
 
     def build(self, input_shape) -> None:
         """Nothing is left to build: the network comes built, and no other layer has weights."""
