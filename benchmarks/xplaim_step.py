@@ -7,8 +7,9 @@ function of TensorFlow, with and without XLA. First the largest difference of wh
 of their gradients, then medians with the 10th and 90th percentile: seconds a step by the clock, and
 of the processor, which says the same on a machine that other work shares.
 
-"Here" in this project's training is with XLA; Keras by itself leaves XLA out on a machine without a
-GPU, so what a plain fit is on such a machine is "plain". Also thought of: one kernel of 40 for all three, padded with zeros, takes 2.3 times the
+This project's training compiles this step with XLA; a plain fit leaves it out on a machine without
+a GPU. So "here, XLA / plain" is what a user gains there, the other two tell where it comes from.
+Also thought of: one kernel of 40 for all three, padded with zeros, takes 2.3 times the
 multiplications of the three (120 taps for 52), so it was not run.
 """
 

@@ -129,7 +129,7 @@ def test_steps_compiled_by_xla_can_be_repeated_and_learn_what_others_learn(learn
 
 
 def learnt_by_xla(learnable, wanted=True):
-    """Return weights and loss of ECG-XPLAIM after four steps whose convolutions are done by blocks."""
+    """Return weights and loss of ECG-XPLAIM after four steps, its convolutions done by blocks."""
     make_reproducible(1)
     store, train = learnable.store, learnable.train
     model = build_model(
