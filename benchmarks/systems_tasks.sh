@@ -15,8 +15,8 @@ case $task in
     model=ecg_xplaim
     fit=(optimizer=adam learning_rate=0.01 schedule=step decay=0.95 decay_epochs=1 batch_size=64
       epochs=12 patience=12)
-    declare -A draws=([tachy]="afib: 350, tachsr: 350, neg: 700" [lqt]="lqt: 118, neg: 350"
-      [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 79, neg: 350" [pace]="pace: 294, neg: 450")
+    declare -A draws=([tachy]="afib: 350, tachsr: 350, neg: 700" [lqt]="lqt: 114, neg: 350"
+      [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 74, neg: 350" [pace]="pace: 284, neg: 450")
     ;;
   abnormal)
     model=signal_cam
