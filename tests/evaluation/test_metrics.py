@@ -16,6 +16,7 @@ from ecglens.evaluation.metrics import (
     macro_auroc,
     report,
     roc,
+    untied,
 )
 from ecglens.vocabulary import Task
 
@@ -235,3 +236,18 @@ def test_a_task_that_joins_others_is_measured_among_the_records_of_each():
 
 def test_a_task_that_joins_none_has_nothing_to_add():
     assert auroc_by_task(np.eye(2), np.eye(2), Task("plain", ("a", "b"))) == {}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-400, 400, width=32), min_size=2, max_size=40))
+def test_equal_probabilities_follow_their_logits_and_pass_no_threshold(logits):
+    logit = np.array(logits, np.float32)[:, None]
+    probability = (1 / (1 + np.exp(-logit.astype(np.float64)))).astype(np.float32)
+    found = untied(probability, logit)
+    above, below = np.nonzero((logit > logit.T) & (probability >= probability.T))
+    assert (found[above] > found[below]).all()
+    same = logit[:, 0] == logit[0, 0]
+    assert np.ptp(found[same]) == 0
+    seen = np.unique(probability).astype(np.float64)
+    for threshold in [*seen, *((seen[1:] + seen[:-1]) / 2)]:
+        np.testing.assert_array_equal(found >= threshold, probability >= threshold)

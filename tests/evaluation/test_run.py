@@ -10,10 +10,10 @@ import pytest
 from keras import ops
 
 import ecglens.evaluation.run as run
-from ecglens.evaluation.metrics import choose_thresholds, report
+from ecglens.evaluation.metrics import choose_thresholds, macro_auroc, report
 from ecglens.evaluation.run import (
     evaluate,
-    predict_probability,
+    predict,
     write_case_file,
     write_report,
 )
@@ -70,13 +70,13 @@ def test_probabilities_in_small_batches_are_those_of_the_whole_split(model, lear
     store, test = learnable.store, learnable.test
     expected = model.predict_on_batch(store.millivolts(test.rows))["probability"]
     for batch_size in (7, 48, 1000):
-        found = predict_probability(model, store, test, batch_size)
+        found = predict(model, store, test, batch_size)["probability"]
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_thresholds_are_those_of_the_validation_split(model, learnable, splits, result):
     validation, _ = splits
-    probability = predict_probability(model, learnable.store, validation)
+    probability = predict(model, learnable.store, validation)["probability"]
     assert result.thresholds == choose_thresholds(validation.truth, probability, "youden")
 
 
@@ -90,11 +90,28 @@ def test_the_truth_of_the_test_split_moves_no_threshold(model, learnable, splits
 
 def test_each_split_is_measured_at_the_same_thresholds(model, learnable, splits, result):
     for split, found in zip(splits, (result.validation, result.test), strict=True):
-        probability = predict_probability(model, learnable.store, split)
-        expected = report(split.truth, probability, ("A", "B"), result.thresholds)
-        assert found == expected
+        answer = predict(model, learnable.store, split)
+        expected = report(split.truth, answer["probability"], ("A", "B"), result.thresholds)
+        for mean in ("macro", "micro"):
+            assert found[mean] | {"auroc": 0} == expected[mean] | {"auroc": 0}
+        assert found["macro"]["auroc"] == macro_auroc(split.truth, answer["logit"])
+        flat = split.truth.ravel(), answer["logit"].ravel()
+        assert found["micro"]["auroc"] == macro_auroc(*(one[:, None] for one in flat))
         # Six of 48 records are labelled wrongly, and nothing else is amiss.
         assert 0.7 < found["macro"]["auroc"] < 1
+
+
+def test_a_sure_model_is_judged_by_its_logits_where_its_probabilities_are_all_one(
+    model, learnable, splits, result
+):
+    logit = 1e3 * (100 + model.output["logit"])
+    sure = keras.Model(model.input, {"logit": logit, "probability": ops.sigmoid(logit)})
+    found = evaluate(sure, learnable.store, *splits, learnable.task, "youden")
+    assert (found.test_probability == 1).all()
+    auroc = result.test["macro"]["auroc"]
+    assert found.test["macro"]["auroc"] == pytest.approx(auroc, abs=0.01)
+    # Its decisions are those of its probabilities, which tell nothing apart.
+    assert {found.test["macro"][x] for x in ("sensitivity", "specificity")} == {0.0, 1.0}
 
 
 def test_metrics_and_thresholds_are_written_by_name(written, result):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ecglens.evaluation.curves import precision_recall_curves, roc_curves
 from ecglens.evaluation.intervals import interval_table
-from ecglens.evaluation.metrics import auroc_by_task, choose_thresholds, report
+from ecglens.evaluation.metrics import auroc_by_task, choose_thresholds, report, untied
 from ecglens.evaluation.reliability import reliability
 from ecglens.labels import Task
 from ecglens.plots.cases import Case, write_cases
@@ -33,12 +33,15 @@ class Evaluation:
     validation, test : dict
         As :func:`ecglens.evaluation.metrics.report` returns them.
     test_probability : ndarray of float32, shape (records, labels)
+    test_score : ndarray of float64, shape (records, labels)
+        The same, as :func:`ecglens.evaluation.metrics.untied` orders it.
     """
 
     thresholds: list[float]
     validation: dict
     test: dict
     test_probability: np.ndarray
+    test_score: np.ndarray
 
 
 def evaluate(
@@ -53,27 +56,27 @@ def evaluate(
     rule : str
         How thresholds are chosen; see :func:`ecglens.evaluation.metrics.choose_threshold`.
     """
-    on_validation = predict_probability(model, store, validation)
-    thresholds = choose_thresholds(validation.truth, on_validation, rule)
-    on_test = predict_probability(model, store, test)
+    on_validation, on_test = (predict(model, store, split) for split in (validation, test))
+    thresholds = choose_thresholds(validation.truth, on_validation["probability"], rule)
+    scores = [untied(on["probability"], on["logit"]) for on in (on_validation, on_test)]
     reports = [
-        report(split.truth, probability, task.labels, thresholds)
-        | ({"tasks": auroc_by_task(split.truth, probability, task)} if task.joins else {})
-        for split, probability in ((validation, on_validation), (test, on_test))
+        report(split.truth, score, task.labels, thresholds)
+        | ({"tasks": auroc_by_task(split.truth, score, task)} if task.joins else {})
+        for split, score in zip((validation, test), scores, strict=True)
     ]
-    return Evaluation(thresholds, *reports, on_test)
+    return Evaluation(thresholds, *reports, on_test["probability"], scores[1])
 
 
-def predict_probability(
+def predict(
     model: keras.Model, store: Store, split: Split, batch_size: int = 256
-) -> np.ndarray:
-    """Return probabilities (records, labels) of a split, without its attributions."""
-    answer = keras.Model(model.input, model.output["probability"])
+) -> dict[str, np.ndarray]:
+    """Return probabilities and logits (records, labels) of a split, without its attributions."""
+    answer = keras.Model(model.input, {x: model.output[x] for x in ("probability", "logit")})
     parts = [
         answer.predict_on_batch(store.millivolts(split.rows[start : start + batch_size]))
         for start in range(0, len(split.rows), batch_size)
     ]
-    return np.concatenate(parts)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def write_report(result: Evaluation, test: Split, task: Task, folder: Path) -> None:
@@ -87,7 +90,7 @@ def write_report(result: Evaluation, test: Split, task: Task, folder: Path) -> N
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     thresholds = dict(zip(task.labels, result.thresholds, strict=True))
     (folder / "thresholds.json").write_text(json.dumps(thresholds, indent=1) + "\n")
-    answers = test.truth, result.test_probability, task.labels, result.thresholds
+    answers = test.truth, result.test_score, task.labels, result.thresholds
     table = interval_table(*answers, groups=test.patients)
     _write_intervals(table, folder / "intervals.csv")
     curves = roc_curves(*answers, table, groups=test.patients)
