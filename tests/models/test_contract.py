@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import fields
+from functools import partial
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from ecglens.errors import ModelError, ParameterError
 from ecglens.inference import ModelCard, Predictor
 from ecglens.model_params import ModelParams
 from ecglens.models import MODELS, build_model, is_additive, load_model
+from ecglens.models.crops import whole_and_cropped
 from ecglens.record import LEADS
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -126,6 +128,27 @@ def test_a_defective_record_still_gives_numbers_that_add_up(name, case):
     assert all(np.isfinite(value).all() for value in result.values())
     if MODELS[name].additive:
         assert additivity_error(result) <= 1e-4
+
+
+POOLED = set(MODELS) - {"cnn", "resnet", "ecg_imn", "ecg_imn_categorical", "ecg_imn_direct"}
+
+
+@every_model
+def test_a_model_trained_on_crops_reads_whole_records_or_says_why_it_cannot(name):
+    build = partial(tiny, name)
+    if name not in POOLED:
+        with pytest.raises(ParameterError, match=r"crop_seconds: .* the record's length"):
+            whole_and_cropped(build, 400, 200, "whole")
+        return
+    model, network = whole_and_cropped(build, 400, 200, "whole")
+    network.set_weights(randomised(model, 4).get_weights())
+    x = signals(2, 400)
+    for one in (model, network):
+        result = outputs(one, x)
+        assert result["logit"].shape == (2, 2)
+        assert np.isfinite(result["logit"]).all()
+        if MODELS[name].additive:
+            assert additivity_error(result) <= 1e-4
 
 
 @every_model

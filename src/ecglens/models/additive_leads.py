@@ -34,7 +34,7 @@ def build(
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
-    x = keras.layers.Reshape((samples, len(LEADS), 1), name="leads")(x)
+    x = keras.layers.Reshape((x.shape[1], len(LEADS), 1), name="leads")(x)
     for number, (width, size) in enumerate(zip(filters, kernels, strict=True), start=1):
         if number > 1:
             x = keras.layers.MaxPooling2D((2, 1), padding="same", name=f"pool_{number - 1}")(x)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ecglens.errors import ParameterError
+from ecglens.models.lead_image import LocalLinearModel
 
 
 def whole_and_cropped(
@@ -33,7 +34,7 @@ def whole_and_cropped(
     ------
     ParameterError
         If the crop is longer than a record, or the network cannot be built at another length with
-        the same weights.
+        the same weights and a logit of the same size.
     """
     if crop and crop > samples:
         found = f"{crop} samples"
@@ -43,10 +44,15 @@ def whole_and_cropped(
     if test == "average":
         return average_of_crops(build(samples=crop), samples), build(samples=crop)
     model, network = build(samples=samples), build(samples=samples, crop=crop)
+    depends = None
     if [w.shape for w in model.weights] != [w.shape for w in network.weights]:
+        depends = "weights depend on"
+    elif any(isinstance(layer, LocalLinearModel) for layer in network.layers):
+        depends = "logit is a sum that grows with"
+    if depends:
         raise ParameterError(
             "train.crop_seconds",
-            f"{network.name}, whose weights depend on the record's length",
+            f"{network.name}, whose {depends} the record's length",
             "a network that is pooled over time",
             "Say train.crop_test=average, or train.crop_seconds=0.",
         )

@@ -39,7 +39,7 @@ def build(
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, scaling=scaling, **conditioning)
     features = encode(x, filters=filters, kernel=kernel, dropout=dropout)
-    weights = generate_weights(features, samples, classes * labels, widths=widths)
+    weights = generate_weights(features, x.shape[1], classes * labels, widths=widths)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
     bias = keras.layers.Dense(classes * labels, name="bias")(pooled)
     return keras.Model(

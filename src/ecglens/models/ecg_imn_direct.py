@@ -23,9 +23,9 @@ def build(
     x = condition(inputs, scaling=scaling, **conditioning)
     features = encode(x, filters=filters, kernel=kernel, dropout=dropout)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    count = samples * len(LEADS) * labels
-    flat = keras.layers.Dense(count, name="weights")(pooled)
-    weights = keras.layers.Reshape((samples, len(LEADS), labels), name="shape")(flat)
+    steps = x.shape[1]
+    flat = keras.layers.Dense(steps * len(LEADS) * labels, name="weights")(pooled)
+    weights = keras.layers.Reshape((steps, len(LEADS), labels), name="shape")(flat)
     bias = keras.layers.Dense(labels, name="bias")(pooled)
     outputs = LocalLinearModel(l1=l1, name="head")([weights, x, bias])
     return keras.Model(inputs, outputs, name="ecg_imn_direct")
