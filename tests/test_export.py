@@ -9,7 +9,7 @@ import pytest
 import ecglens.export
 from ecglens.card import OUTPUTS
 from ecglens.errors import ModelError
-from ecglens.export import TOLERANCE, additivity_error, compare, export, make_card
+from ecglens.export import BATCH, TOLERANCE, additivity_error, compare, export, make_card
 from ecglens.inference import METADATA_KEY, Predictor
 from ecglens.labels import Task
 from ecglens.models import build_model
@@ -70,6 +70,17 @@ def test_a_comparison_with_another_model_shows_how_far_it_is(exported):
     other = build_model("signal_cam", samples=1000, labels=3)
     parity = compare(other, Predictor(exported.file), exported.signals)
     assert parity.largest_difference["logit"] > 100 * TOLERANCE
+
+
+def test_many_records_are_compared_in_batches_and_the_worst_counts(exported):
+    other, predictor = build_model("signal_cam", samples=1000, labels=3), Predictor(exported.file)
+    one = compare(other, predictor, exported.signals)
+    flat = np.zeros((2 * BATCH, 1000, 12), np.float32)
+    many = compare(other, predictor, np.concatenate([flat, exported.signals]))
+    assert many.records == 2 * BATCH + len(exported.signals)
+    assert many.scale == pytest.approx(one.scale)
+    for name, difference in one.largest_difference.items():
+        assert many.largest_difference[name] >= difference - 1e-4
 
 
 def test_an_attribution_that_does_not_add_up_is_measured(exported):
