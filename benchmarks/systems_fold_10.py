@@ -49,11 +49,12 @@ def judge(predictor: Predictor, manifest, store: Store) -> None:
     truth, takes_part = label_matrix(labels[0], get_task(card.task), labels[1])
     rows = np.flatnonzero(takes_part)
     parts = [rows[k : k + BATCH] for k in range(0, len(rows), BATCH)]
-    logit = np.concatenate([predictor.run(store.millivolts(part))["logit"] for part in parts])
+    answers = [predictor.run(store.millivolts(part)) for part in parts]
+    logit, probability = (np.concatenate([a[x] for a in answers]) for x in ("logit", "probability"))
     print(f"{card.model}, {card.task}: {len(rows)} records of fold 10")
     for k, label in enumerate(card.labels):
         has = truth[rows, k] > 0
-        called = 1 / (1 + np.exp(-logit[:, k].astype(np.float64))) >= card.thresholds[k]
+        called = probability[:, k] >= card.thresholds[k]
         figures = {
             "AUROC": auroc_interval(has, logit[:, k]),
             "sensitivity": share(called[has]),

@@ -5,9 +5,9 @@
 #   tachy cd lqt wpw pace             ECG-XPLAIM
 #   abnormal                          Signal-CAM
 #   norm_mi norm_sttc norm_cd norm_hyp  ECG-IMN
-# The rate, augmentation, loss, optimiser, schedule, batch and balanced draws of N records a label
-# and N of none are theirs; how many are drawn, and how many epochs, is what two cores do in half an
-# hour. Rare labels are drawn whole, and a drawn fold 10 is small: see the intervals.
+# Augmentation, loss, optimiser, learning rate, schedule and batch are theirs, and ECG-XPLAIM's balanced
+# draw of N records a label and N of none. What two cores do in half an hour is ours: how many are
+# drawn, of ECG-IMN too, and 12 epochs. Rare labels are drawn whole; a drawn fold 10 is small.
 set -euo pipefail
 task=$2
 case $task in

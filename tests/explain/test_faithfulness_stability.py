@@ -77,7 +77,10 @@ def test_weights_are_replaced_from_the_head_down_and_the_model_is_left_alone(mod
     before = [w.copy() for w in model.get_weights()]
     stages = list(s.cascade(model, stages=3))
     assert [share for share, _ in stages] == pytest.approx([1 / 3, 2 / 3, 1])
-    kernels = lambda m: [m.get_weights()[i] for i in (0, 2, 4)]  # noqa: E731
+
+    def kernels(network):
+        return [network.get_weights()[i] for i in (0, 2, 4)]
+
     for (_, drawn), same in zip(stages, ([True, True, False], [True, False, False], [False] * 3),
                                 strict=True):  # fmt: skip
         pairs = zip(kernels(drawn), kernels(model), strict=True)
