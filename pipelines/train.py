@@ -7,6 +7,7 @@ from functools import partial
 import mlflow
 import pandas as pd
 
+from ecglens import tracking
 from ecglens.errors import run_stage
 from ecglens.files import whole_folder
 from ecglens.labels import get_task
@@ -15,7 +16,6 @@ from ecglens.params import load_params, trained_folder, training_folder, trainin
 from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
-from ecglens.tracking import find_trained, log_training, member_run, start_run, tensorboard_folder
 from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run_training
 
 
@@ -30,25 +30,26 @@ def main() -> None:
         partial(build_model, name, sampling_frequency=store.sampling_frequency,
                 **asdict(getattr(params.model, name))),
         store, train, validation, params.train, params.crop, guide=guide,
-        work=training_folder(task.name, name), start=find_trained(params.train.start_from),
+        work=training_folder(task.name, name), start=tracking.find_trained(params.train.start_from),
+        joined=tracking.find_joined(params, task.name, store.sha256),
     )  # fmt: skip
     remembered = training.folder
     with (
-        start_run(params, task.name, name, store.sha256, remembered / "run.json") as run,
+        tracking.start_run(params, task.name, name, store.sha256, remembered / "run.json") as run,
         whole_folder(trained_folder(task.name, name)) as folder,
     ):
         trained = run_training(
             training,
-            partial(member_run, run, remembered),
+            partial(tracking.member_run, run, remembered),
             lambda seed: [
-                EpochLogger(mlflow.log_metrics), TensorBoard(tensorboard_folder(run, seed))
+                EpochLogger(mlflow.log_metrics), TensorBoard(tracking.tensorboard_folder(run, seed))
             ],
         )  # fmt: skip
         trained.model.save(folder / "model.keras")
         run.save(folder / "run.json")
         table = pd.DataFrame(trained.history).rename_axis("epoch").reset_index()
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
-        log_training(trained.figures, training_metrics(task.name, name))
+        tracking.log_training(trained.figures, training_metrics(task.name, name))
         mlflow.log_artifact(folder / "model.keras", "trained")
         figure = draw_history(trained.history, title=f"{task.name}, {name}")
         mlflow.log_figure(figure, "history.png")

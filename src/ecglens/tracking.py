@@ -297,6 +297,37 @@ def find_trained(start_from: str) -> Path | None:
     return Path(folder)
 
 
+def find_joined(params: Params, task: str, data_sha256: str) -> tuple[Path, ...]:
+    """Return the files of the trained models that ``train.join`` names.
+
+    Raises
+    ------
+    ModelError
+        If a folder holds no training, or one of other labels or signals, whose outputs would be
+        averaged with those of something else.
+    """
+    own = {"task": task, **_flat(asdict(params.labels), "labels."), "signals": data_sha256}
+    files = []
+    for folder in map(Path, params.train.join):
+        file, run = folder / "model.keras", folder / "run.json"
+        if not (file.is_file() and run.is_file()):
+            raise ModelError(
+                "train.join", f"no model.keras and run.json in {folder}",
+                "a folder that the train stage wrote, such as models/<task>/<model>/trained",
+            )  # fmt: skip
+        info = RunInfo.load(run)
+        theirs = {**info.params, "signals": info.data_sha256}
+        for name, value in own.items():
+            if theirs.get(name) != value:
+                raise ModelError(
+                    "train.join", f"{folder}, trained with {name} {theirs.get(name)}",
+                    f"{name} {value}, as of this training",
+                    "Only models of the same labels and the same prepared signals can be averaged.",
+                )  # fmt: skip
+        files.append(file)
+    return tuple(files)
+
+
 def count_test_opening(info: RunInfo) -> int:
     """Write down that the test split is opened for a training; return how often it was, by task.
 

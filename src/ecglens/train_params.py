@@ -122,6 +122,10 @@ class TrainParams:
         Epochs in which only the head is trained, before all is.
     ensemble : int
         Networks of the seeds from ``seed`` on; the model is the mean of their logits.
+    join : tuple of str
+        Folders of trained models, as the train stage writes them, for the same task and signals:
+        their networks become part of the mean as they are, such as ones trained on crops beside one
+        on whole records.
     devices : int
         GPUs, or other devices of the Keras backend, that share each batch.
     """
@@ -152,6 +156,7 @@ class TrainParams:
     head: str = one_of("kept", "new", default="kept")
     freeze_epochs: int = at_least(0, 0)
     ensemble: int = at_least(1, 1)
+    join: tuple[str, ...] = ()
     devices: int = at_least(1, 1)
 
 

@@ -11,6 +11,7 @@ import pytest
 from ecglens.errors import ModelError, ParameterError
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.models import build_model
+from ecglens.models.ensemble import mean_of
 from ecglens.train_params import TrainParams
 from ecglens.training import Training, make_reproducible, members, run_training
 from ecglens.training.tuning import head_places, only_head, take_weights
@@ -153,9 +154,38 @@ def test_the_folder_of_the_progress_follows_all_that_the_outcome_depends_on(
     others = [
         replace(training, params=replace(PARAMS, seed=4)),
         replace(training, start=path),
+        replace(training, joined=(path,)),
         replace(training, crop=100),
         replace(training, build=partial(build_model, "signal_cam", detrend_degree=2)),
         replace(training, store=replace(learnable.store, sha256="other")),
     ]
     folders = {one.folder for one in (training, *others)}
-    assert len(folders) == 6
+    assert len(folders) == 7
+
+
+@pytest.mark.slow
+def test_trained_models_join_as_they_are_and_each_network_counts_once(
+    training, learnable, tmp_path
+):
+    two = run_training(replace(training, params=replace(PARAMS, ensemble=2)))
+    two.model.save(tmp_path / "two.keras")
+    third = replace(training, params=replace(PARAMS, seed=5))
+    alone = run_training(third)
+    joined = run_training(replace(third, joined=(tmp_path / "two.keras",)))
+    signals = learnable.store.millivolts(learnable.validation.rows)
+    expected = (2 * logits(two.model, signals) + logits(alone.model, signals)) / 3
+    np.testing.assert_allclose(logits(joined.model, signals), expected, atol=1e-4)
+    assert joined.figures["parameters"] == 3 * alone.figures["parameters"]
+    assert joined.val_auroc == pytest.approx(
+        macro_auroc(learnable.validation.truth, expected), abs=1e-6
+    )
+    assert joined.history == alone.history
+
+
+def test_a_model_whose_attribution_has_another_shape_cannot_join():
+    one, leads = (
+        build_model(name, samples=200, labels=2, sampling_frequency=100, dropout=0.0)
+        for name in ("additive_resnet", "additive_leads")
+    )
+    with pytest.raises(ModelError, match=r"additive_leads: found .*200, 12, 2.*200, 1, 2"):
+        mean_of([one, leads], "mean")

@@ -1,9 +1,11 @@
-"""The mean of several networks of one architecture. The mean of additive models is additive."""
+"""The mean of several networks. The mean of additive models is additive."""
 
 from collections.abc import Sequence
 
 import keras
 from keras import ops
+
+from ecglens.errors import ModelError
 
 
 def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
@@ -15,7 +17,19 @@ def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
         Of the table, for one input and the same labels.
     name : str
         Of the model.
+
+    Raises
+    ------
+    ModelError
+        If their inputs, labels or attributions are of other shapes.
     """
+    shape = _shape(members[0])
+    for member in members[1:]:
+        if _shape(member) != shape:
+            raise ModelError(
+                member.name, f"{_shape(member)} beside {members[0].name}",
+                f"the same shapes in each network of a mean: {shape}",
+            )  # fmt: skip
     inputs = keras.Input(members[0].input.shape[1:], name="millivolts")
     parts = []
     for number, member in enumerate(members, start=1):
@@ -23,6 +37,17 @@ def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
         outputs = named(inputs)
         parts.append([outputs[name] for name in ("logit", "bias", "attribution")])
     return keras.Model(inputs, MeanOfMembers(name="mean")(parts), name=name)
+
+
+def members_of(model: keras.Model) -> list[keras.Model]:
+    """Return the networks of a mean; a model that is none is its only one."""
+    if not any(isinstance(layer, MeanOfMembers) for layer in model.layers):
+        return [model]
+    return [layer for layer in model.layers if isinstance(layer, keras.Model)]
+
+
+def _shape(model: keras.Model) -> str:
+    return f"{model.input.shape[1:]} to {model.output['attribution'].shape[1:]}"
 
 
 @keras.saving.register_keras_serializable("ecglens")

@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from ecglens.evaluation.metrics import macro_auroc
+from ecglens.models import load_model
 from ecglens.models.crops import whole_and_cropped
-from ecglens.models.ensemble import mean_of
+from ecglens.models.ensemble import mean_of, members_of
 from ecglens.splits import Split
 from ecglens.store import Store
 from ecglens.train_params import TrainParams
@@ -44,6 +45,8 @@ class Training:
         A trained model to begin with.
     guide : Guide or None
         The evidence of the training records, where ``params.guidance`` needs it.
+    joined : tuple of Path
+        Trained models for the same labels and records, which are averaged with what is trained.
     """
 
     build: Callable[..., keras.Model]
@@ -55,6 +58,7 @@ class Training:
     work: Path
     start: Path | None = None
     guide: Guide | None = None
+    joined: tuple[Path, ...] = ()
 
     @property
     def labels(self) -> int:
@@ -68,9 +72,10 @@ class Training:
             part for split in (self.train, self.validation) for part in (split.rows, split.truth)
         ]
         begun = np.fromfile(self.start, np.uint8) if self.start else None
+        joined = [np.fromfile(path, np.uint8) for path in self.joined]
         shown = astuple(self.guide) if self.guide else ()
         model = self.build(samples=self.store.samples, labels=self.labels)
-        parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown)
+        parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown, *joined)
         return self.work / key_of(*parts, models=[model])
 
     @staticmethod
@@ -131,12 +136,13 @@ def run_training(
     """
     training = replace(training, work=training.folder)
     first, count = training.params.seed, training.params.ensemble
-    if count == 1:
+    joined = [member for path in training.joined for member in members_of(load_model(path))]
+    if count == 1 and not joined:
         model, history = _one(training, training.params, callbacks(first))
         return Trained(model, history, max(history["val_auroc"]))
     made = []
     for seed in range(first, first + count):
-        with member(seed):
+        with member(seed) if count > 1 else nullcontext():
             made.append(_one(training, replace(training.params, seed=seed), callbacks(seed)))
     models, histories = zip(*made, strict=True)
     epochs = min(len(history["loss"]) for history in histories)
@@ -144,7 +150,7 @@ def run_training(
         name: np.mean([one[name][:epochs] for one in histories], axis=0).tolist()
         for name in histories[0]
     }
-    model = mean_of(models, models[0].name)
+    model = mean_of([*models, *joined], models[0].name)
     return Trained(model, history, validation_auroc(model, training.store, training.validation))
 
 
