@@ -69,10 +69,10 @@ def show(name: str, values: np.ndarray, unit: str) -> None:
     print(f"{name:<30}{middle:9.3f} {unit}   (10-90 %: {low:.3f} to {high:.3f})")
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
-    """Return a session of one thread, set up as Predictor's is."""
+def session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Return a session of so many threads, set up as Predictor's is."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 

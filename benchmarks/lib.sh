@@ -4,9 +4,10 @@ root=$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)
 export PATH="$root/.venv/bin:$PATH"
 unset MLFLOW_TRACKING_URI
 
-fresh_clone() {  # FOLDER: clone HEAD there and enter it
+fresh_clone() {  # FOLDER: clone HEAD there and enter it; what runs is the clone's code
   git clone -q "$root" "$1"
   cd "$1"
+  export PYTHONPATH="$PWD/src"
   git config user.name benchmark
   git config user.email benchmark@localhost
 }

@@ -1,18 +1,44 @@
 #!/usr/bin/env bash
-# Our additive model, the mean of three networks, on the six tasks of the PTB-XL benchmark at once;
-# opens fold 10: bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [-S dvc parameters]
-# MODEL=additive_leads trains the variant that keeps the leads apart the same way.
+# Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10:
+# [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
+#   crops  the mean of three networks trained on 2.5 s of a record at a time
+#   whole  one network trained on whole records, for rhythms, which take longer than that
+#   mean   of these four; needs the KEEP that the other two were run with
+#   leads  one network of the variant that keeps the leads apart, on crops
+# Without a part: the first three.
 set -euo pipefail
-fit=(epochs=40 batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40
-  optimizer=adamw weight_decay=0.02 gradient_clip=1.0 ema=0.999 crop_seconds=2.5 ensemble=3
+here=$(dirname "$0") source=$1 seed=$2
+KEEP=${KEEP:-$(mktemp -d)}
+fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40 optimizer=adamw
+  weight_decay=0.02 gradient_clip=1.0 ema=0.999
   augment.preset=own augment.scale.p=1.0 augment.lead_gain.p=1.0 augment.noise.size=0.03
   augment.lead_dropout.p=1.0 augment.lead_dropout.size=0.05 augment.time_shift.p=0.0
   augment.time_warp.p=0.0 augment.respiration.p=0.0 augment.mains.p=0.0)
-model=${MODEL:-additive_resnet}
-results=own_model
-[ "$model" = additive_resnet ] || results=own_model_$model
-# Networks of 11, 12, 13 are seed 1, of 21, 22, 23 seed 2: no two seeds share one.
-settings=(-S "train.seed=$((10 * $2 + 1))" -S "model.$model.dropout=0.2")
-for one in "${fit[@]}"; do settings+=(-S "train.$one"); done
-MODEL=$model NAME="$results/seed_$2" \
-  bash "$(dirname "$0")/ptbxl_task.sh" "$1" ptb_xl "${settings[@]}" "${@:3}"
+
+part() {  # NAME MODEL [train parameters]
+  local name=$1 model=$2 settings=(-S "model.$2.dropout=0.2")
+  shift 2
+  for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
+  [ "$name" != whole ] || settings+=(-S "model.$model.detrend_degree=0")
+  mkdir -p "$KEEP/$name"
+  MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" \
+    bash "$here/ptbxl_task.sh" "$source" ptb_xl "${settings[@]}"
+}
+
+# Networks of 11, 12, 13 and 14 are seed 1, of 21 to 24 seed 2: no two seeds share one.
+for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole mean); do
+  case $one in
+    crops) part crops additive_resnet epochs=40 crop_seconds=2.5 ensemble=3 "seed=${seed}1" ;;
+    whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
+    leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
+    mean)
+      kept="$(realpath "$KEEP")"
+      part mean additive_resnet epochs=1 ensemble=0 \
+        "join=[$kept/crops/additive_resnet/trained,$kept/whole/additive_resnet/trained]"
+      ;;
+    *)
+      sed -n '2,8s/^# //p' "$0" >&2
+      exit 2
+      ;;
+  esac
+done
