@@ -14,7 +14,7 @@ from ecglens.labels import UNCERTAIN, Policy, check_draw, get_task, task_names
 from ecglens.model_params import ModelParams
 from ecglens.param_fields import at_least, one_of
 from ecglens.quality import known_rules
-from ecglens.train_params import TrainParams, check_guidance
+from ecglens.train_params import TrainParams, check_training
 
 PHYSIONET = "https://physionet.org"
 # As in the table of ecglens.datasets, which is beside this module; a test holds the two together.
@@ -250,7 +250,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
     _check_labels(params.labels, str(path))
-    check_guidance(params.train, f"{path}: train")
+    check_training(params.train, f"{path}: train")
     known_rules(params.prepare.quality, f"{path}: prepare: quality")
     if "folder" in params.dataset_options:
         _check_source(params, str(path))

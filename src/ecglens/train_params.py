@@ -121,7 +121,8 @@ class TrainParams:
     freeze_epochs : int
         Epochs in which only the head is trained, before all is.
     ensemble : int
-        Networks of the seeds from ``seed`` on; the model is the mean of their logits.
+        Networks of the seeds from ``seed`` on; the model is the mean of their logits. 0: none is
+        trained, and the model is the mean of those that join.
     join : tuple of str
         Folders of trained models, as the train stage writes them, for the same task and signals:
         their networks become part of the mean as they are, such as ones trained on crops beside one
@@ -155,19 +156,23 @@ class TrainParams:
     start_from: str = ""
     head: str = one_of("kept", "new", default="kept")
     freeze_epochs: int = at_least(0, 0)
-    ensemble: int = at_least(1, 1)
+    ensemble: int = at_least(0, 1)
     join: tuple[str, ...] = ()
     devices: int = at_least(1, 1)
 
 
-def check_guidance(train: TrainParams, where: str) -> None:
-    """Refuse guidance together with what moves or mixes a record's signs.
+def check_training(train: TrainParams, where: str) -> None:
+    """Refuse a mean of nothing, and guidance together with what moves or mixes a record's signs.
 
     Raises
     ------
     ParameterError
-        If there is such a change, by its name.
+        If no network is trained and none joins, or if there is such a change, by its name.
     """
+    if not train.ensemble and not train.join:
+        raise ParameterError(
+            f"{where}: ensemble", "0, and nothing to join", "at least 1, or models in train.join"
+        )
     if not train.guidance:
         return
     changes = PRESETS.get(train.augment.preset, train.augment)

@@ -172,6 +172,10 @@ def test_guidance_beside_what_moves_a_sign_from_its_evidence(tmp_path, key, valu
         load_params(path)
 
 
+def test_a_mean_of_no_network(refused):
+    refused("train.ensemble", 0, r"train: ensemble: found 0, and nothing to join; .*train\.join")
+
+
 @pytest.mark.parametrize("key", ["tasks", "models"])
 def test_an_empty_list_of_tasks_or_models(refused, key):
     refused(key, [], f"{key}: found an empty list; expected at least one.*Known: ")

@@ -180,6 +180,12 @@ def test_trained_models_join_as_they_are_and_each_network_counts_once(
         macro_auroc(learnable.validation.truth, expected), abs=1e-6
     )
     assert joined.history == alone.history
+    alone.model.save(tmp_path / "third.keras")
+    nothing_trained = replace(PARAMS, ensemble=0)
+    files = (tmp_path / "two.keras", tmp_path / "third.keras")
+    mean = run_training(replace(training, params=nothing_trained, joined=files))
+    np.testing.assert_allclose(logits(mean.model, signals), expected, atol=1e-4)
+    assert mean.history == {"val_auroc": [mean.val_auroc]}
 
 
 def test_a_model_whose_attribution_has_another_shape_cannot_join():

@@ -136,7 +136,7 @@ def run_training(
     """
     training = replace(training, work=training.folder)
     first, count = training.params.seed, training.params.ensemble
-    joined = [member for path in training.joined for member in members_of(load_model(path))]
+    joined = [one for path in training.joined for one in members_of(load_model(path))]
     if count == 1 and not joined:
         model, history = _one(training, training.params, callbacks(first))
         return Trained(model, history, max(history["val_auroc"]))
@@ -144,14 +144,21 @@ def run_training(
     for seed in range(first, first + count):
         with member(seed) if count > 1 else nullcontext():
             made.append(_one(training, replace(training.params, seed=seed), callbacks(seed)))
-    models, histories = zip(*made, strict=True)
+    networks = [*(network for network, _ in made), *joined]
+    model = mean_of(networks, networks[0].name)
+    auroc = validation_auroc(model, training.store, training.validation)
+    return Trained(model, _mean_history([history for _, history in made], auroc), auroc)
+
+
+def _mean_history(histories: list[dict[str, list[float]]], auroc: float) -> dict[str, list[float]]:
+    """Return the mean of the epochs that all ran; where none was trained, what the mean reaches."""
+    if not histories:
+        return {"val_auroc": [auroc]}
     epochs = min(len(history["loss"]) for history in histories)
-    history = {
+    return {
         name: np.mean([one[name][:epochs] for one in histories], axis=0).tolist()
         for name in histories[0]
     }
-    model = mean_of([*models, *joined], models[0].name)
-    return Trained(model, history, validation_auroc(model, training.store, training.validation))
 
 
 def _one(
