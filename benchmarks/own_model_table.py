@@ -1,10 +1,10 @@
-"""Print the figures of our model from the kept results of its seeds, beside the marks.
+"""Print the figures of our model from the kept results of its parts and seeds, beside the marks.
 
     python benchmarks/own_model_table.py
 
-Reads ``results/own_model/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and 10 of
-each of the six tasks of the PTB-XL benchmark, the mean over seeds with the lowest and the highest,
-and how long the training of a seed took.
+Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
+10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
+The part that is best on fold 9 is marked; a task's figure is that part's.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 FOLDER = Path(__file__).parent / "results" / "own_model"
+PARTS = ("mean", "whole", "crops", "leads")
 # What was to be reached, and the best of Strodthoff et al. 2021 (doi 10.1109/JBHI.2020.3022989)
 # on PTB-XL at 100 Hz.
 MARKS = {
@@ -23,20 +24,33 @@ MARKS = {
 
 
 def main() -> None:
-    seeds = sorted(FOLDER.glob("seed_*"))
-    metrics = [json.loads((seed / "metrics.json").read_text()) for seed in seeds]
-    print(f"{len(seeds)} seeds; macro AUROC, mean (lowest to highest)")
-    print(f"{'task':<12}{'mark':>6}{'published':>11}{'fold 10':>22}{'fold 9':>22}")
+    parts = {part: sorted((FOLDER / part).glob("seed_*")) for part in PARTS}
+    parts = {part: seeds for part, seeds in parts.items() if seeds}
+    print("macro AUROC, mean of seeds (lowest to highest); *: the part that fold 9 chooses")
+    print(f"{'task':<12}{'mark':>6}{'published':>11}   part (seeds){'fold 10':>23}{'fold 9':>23}")
     for task, (mark, published) in MARKS.items():
-        row = f"{task:<12}{mark:>6.3f}{published:>11.3f}"
-        for split in ("test", "validation"):
-            values = np.array([one[split]["tasks"][task]["auroc"] for one in metrics])
-            row += f"{values.mean():>8.4f} ({values.min():.4f}-{values.max():.4f})"
-        print(row)
-    for seed in seeds:
-        print(f"\n{seed.name}\n{(seed / 'log.txt').read_text().strip()}")
+        figures = {part: figures_of(seeds, task) for part, seeds in parts.items()}
+        best = max(figures, key=lambda part: figures[part]["validation"].mean())
+        for part, splits in figures.items():
+            row = f"{task:<12}{mark:>6.3f}{published:>11.3f} {'*' if part == best else ' '} "
+            row += f"{part:<6}({len(parts[part])})"
+            for split in ("test", "validation"):
+                values = splits[split]
+                row += f"{values.mean():>9.4f} ({values.min():.4f}-{values.max():.4f})"
+            print(row)
+    for seed in (seed for seeds in parts.values() for seed in seeds):
+        print(f"\n{seed.parent.name}, {seed.name}\n{(seed / 'log.txt').read_text().strip()}")
         history = pd.read_csv(seed / "history.csv")
         print(f"epochs {len(history)}, best by validation {history.val_auroc.idxmax() + 1}")
+
+
+def figures_of(seeds: list[Path], task: str) -> dict[str, np.ndarray]:
+    """Return a task's AUROC of each seed, on both folds."""
+    metrics = [json.loads((seed / "metrics.json").read_text()) for seed in seeds]
+    return {
+        split: np.array([one[split]["tasks"][task]["auroc"] for one in metrics])
+        for split in ("test", "validation")
+    }
 
 
 main()
