@@ -22,6 +22,7 @@ from ecglens.inference import ModelCard, Predictor
 from ecglens.model_params import ModelParams
 from ecglens.models import MODELS, build_model, is_additive, load_model
 from ecglens.models.crops import whole_and_cropped
+from ecglens.models.ensemble import mean_of
 from ecglens.record import LEADS
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -149,6 +150,20 @@ def test_a_model_trained_on_crops_reads_whole_records_or_says_why_it_cannot(name
         assert np.isfinite(result["logit"]).all()
         if MODELS[name].additive:
             assert additivity_error(result) <= 1e-4
+
+
+@every_model
+def test_a_model_is_read_as_the_mean_of_crops_and_as_one_of_a_mean(name):
+    model, network = whole_and_cropped(partial(tiny, name), 400, 200, "average")
+    network.set_weights(randomised(model, 4).get_weights())
+    x = signals(2, 400)
+    both = outputs(mean_of([model, model], "twice"), x)
+    alone = outputs(model, x)
+    assert set(alone) == set(both) == set(outputs(network, x[:, :200]))
+    for part, value in alone.items():
+        np.testing.assert_allclose(both[part], value, atol=1e-5 * max(1, np.abs(value).max()))
+    if MODELS[name].additive:
+        assert additivity_error(alone) <= 1e-4
 
 
 @every_model

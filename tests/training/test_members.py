@@ -10,7 +10,7 @@ import pytest
 
 from ecglens.errors import ModelError, ParameterError
 from ecglens.evaluation.metrics import macro_auroc
-from ecglens.models import build_model
+from ecglens.models import build_model, load_model
 from ecglens.models.ensemble import mean_of
 from ecglens.train_params import TrainParams
 from ecglens.training import Training, make_reproducible, members, run_training
@@ -195,3 +195,16 @@ def test_a_model_whose_attribution_has_another_shape_cannot_join():
     )
     with pytest.raises(ModelError, match=r"additive_leads: found .*200, 12, 2.*200, 1, 2"):
         mean_of([one, leads], "mean")
+
+
+def test_a_mean_of_models_that_are_not_additive_has_no_attribution(tmp_path):
+    pair = [build_model("cnn", samples=200, labels=2) for _ in range(2)]
+    mean_of(pair, "mean").save(tmp_path / "mean.keras")
+    signals = np.random.default_rng(2).normal(size=(3, 200, 12)).astype(np.float32)
+    found = load_model(tmp_path / "mean.keras")(signals)
+    assert set(found) == {"probability", "logit"}
+    expected = np.mean([logits(one, signals) for one in pair], axis=0)
+    np.testing.assert_allclose(found["logit"], expected, atol=1e-5)
+    np.testing.assert_allclose(found["probability"], 1 / (1 + np.exp(-expected)), atol=1e-5)
+    with pytest.raises(ModelError, match=r"signal_cam: found .*attribution"):
+        mean_of([pair[0], build(samples=200, labels=2)], "mean")

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+PARTS = ("logit", "bias", "attribution")  # of a model that is not additive: the first alone
+
 
 @keras.saving.register_keras_serializable("ecglens")
 class AdditiveHead(keras.layers.Layer):
@@ -117,6 +119,11 @@ def additive_outputs(logit, bias, attribution) -> dict:
         "attribution": attribution,
         "bias": ops.zeros_like(logit) + bias,
     }
+
+
+def parts_of(outputs: dict) -> list:
+    """Return what of a model's outputs is averaged with others', in the order of :data:`PARTS`."""
+    return [outputs[name] for name in PARTS if name in outputs]
 
 
 def plain_outputs(features, labels: int) -> dict:

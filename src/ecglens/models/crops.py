@@ -1,4 +1,4 @@
-"""A network that was trained on short stretches, reading whole records; additive as before."""
+"""A network that was trained on short stretches, reading whole records; additive if it was."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ecglens.errors import ParameterError
+from ecglens.models.additive import PARTS, parts_of
 from ecglens.models.lead_image import LocalLinearModel
 
 
@@ -74,9 +75,7 @@ def average_of_crops(network: keras.Model, samples: int) -> keras.Model:
     crop = network.input.shape[1]
     inputs = keras.Input((samples, network.input.shape[2]), name="millivolts")
     parts = network(Crops(crop, name="crops")(inputs))
-    joined = JoinCrops(crop, samples, name="join")(
-        [parts[name] for name in ("logit", "bias", "attribution")]
-    )
+    joined = JoinCrops(crop, samples, name="join")(parts_of(parts))
     return keras.Model(inputs, joined, name=network.name)
 
 
@@ -116,12 +115,17 @@ class JoinCrops(keras.layers.Layer):
         self.crop, self.samples = crop, samples
 
     def call(self, parts):
-        logit, bias, attribution = parts
         starts = crop_starts(self.crop, self.samples)
-        logit, bias = (
+        logit, *more = parts
+        means = [
             ops.mean(ops.reshape(part, (-1, len(starts), part.shape[1])), axis=1)
-            for part in (logit, bias)
-        )
+            for part in (logit, *more[:1])
+        ]
+        placed = [self._placed(part, starts) for part in more[1:]]
+        named = dict(zip(PARTS, (*means, *placed), strict=False))
+        return {"probability": ops.sigmoid(named["logit"]), **named}
+
+    def _placed(self, attribution, starts):
         shares = ops.reshape(attribution, (-1, len(starts), *attribution.shape[1:])) / len(starts)
         placed = [
             ops.pad(
@@ -129,21 +133,15 @@ class JoinCrops(keras.layers.Layer):
             )
             for k, start in enumerate(starts)
         ]
-        return {
-            "probability": ops.sigmoid(logit),
-            "logit": logit,
-            "attribution": sum(placed[1:], start=placed[0]),
-            "bias": bias,
-        }
+        return sum(placed[1:], start=placed[0])
 
     def compute_output_shape(self, input_shape):
-        flat, _, (_, _, leads, labels) = input_shape
-        return {
-            "probability": flat,
-            "logit": flat,
-            "attribution": (None, self.samples, leads, labels),
-            "bias": flat,
-        }
+        named = dict(zip(PARTS, input_shape, strict=False))
+        shapes = {"probability": named["logit"], **named}
+        if "attribution" in shapes:
+            _, _, leads, labels = shapes["attribution"]
+            shapes["attribution"] = (None, self.samples, leads, labels)
+        return shapes
 
     def get_config(self):
         return {**super().get_config(), "crop": self.crop, "samples": self.samples}

@@ -6,10 +6,11 @@ import keras
 from keras import ops
 
 from ecglens.errors import ModelError
+from ecglens.models.additive import PARTS, parts_of
 
 
 def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
-    """Return a model whose logit, bias and attribution are the means of its members'.
+    """Return a model whose outputs are the means of its members': additive where they are.
 
     Parameters
     ----------
@@ -21,7 +22,7 @@ def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
     Raises
     ------
     ModelError
-        If their inputs, labels or attributions are of other shapes.
+        If their inputs, labels or attributions are of other shapes, or not all are additive.
     """
     shape = _shape(members[0])
     for member in members[1:]:
@@ -34,8 +35,7 @@ def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
     parts = []
     for number, member in enumerate(members, start=1):
         named = keras.Model(member.input, member.output, name=f"member_{number}")
-        outputs = named(inputs)
-        parts.append([outputs[name] for name in ("logit", "bias", "attribution")])
+        parts.append(parts_of(named(inputs)))
     return keras.Model(inputs, MeanOfMembers(name="mean")(parts), name=name)
 
 
@@ -47,24 +47,22 @@ def members_of(model: keras.Model) -> list[keras.Model]:
 
 
 def _shape(model: keras.Model) -> str:
-    return f"{model.input.shape[1:]} to {model.output['attribution'].shape[1:]}"
+    shapes = (part.shape[1:] for part in parts_of(model.output))
+    outputs = dict(zip(PARTS, shapes, strict=False))
+    return f"{model.input.shape[1:]} to {outputs}"
 
 
 @keras.saving.register_keras_serializable("ecglens")
 class MeanOfMembers(keras.layers.Layer):
-    """Average the logits, biases and attributions of a list of members."""
+    """Average what a list of members gives, as :func:`ecglens.models.additive.parts_of` says."""
 
     def call(self, members):
-        logit, bias, attribution = (
+        means = (
             sum(parts[1:], start=parts[0]) / len(parts) for parts in zip(*members, strict=True)
         )
-        return {
-            "probability": ops.sigmoid(logit),
-            "logit": logit,
-            "attribution": attribution,
-            "bias": bias,
-        }
+        named = dict(zip(PARTS, means, strict=False))
+        return {"probability": ops.sigmoid(named["logit"]), **named}
 
     def compute_output_shape(self, input_shape):
-        flat, _, attribution = input_shape[0]
-        return {"probability": flat, "logit": flat, "attribution": attribution, "bias": flat}
+        named = dict(zip(PARTS, input_shape[0], strict=False))
+        return {"probability": named["logit"], **named}
