@@ -35,6 +35,7 @@ for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole mean); do
       kept="$(realpath "$KEEP")"
       part mean additive_resnet epochs=1 ensemble=0 \
         "join=[$kept/crops/additive_resnet/trained,$kept/whole/additive_resnet/trained]"
+      sed -i "s#$kept/##" "$here/results/own_model/mean/seed_$seed/run.json"  # a place of no meaning
       ;;
     *)
       sed -n '2,8s/^# //p' "$0" >&2
