@@ -16,6 +16,7 @@ from ecglens.params import load_params, trained_folder, training_folder, trainin
 from ecglens.plots.curves import draw_history
 from ecglens.splits import load_split
 from ecglens.store import open_store
+from ecglens.trained_before import find_joined, find_trained
 from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run_training
 
 
@@ -30,8 +31,8 @@ def main() -> None:
         partial(build_model, name, sampling_frequency=store.sampling_frequency,
                 **asdict(getattr(params.model, name))),
         store, train, validation, params.train, params.crop, guide=guide,
-        work=training_folder(task.name, name), start=tracking.find_trained(params.train.start_from),
-        joined=tracking.find_joined(params, task.name, store.sha256),
+        work=training_folder(task.name, name), start=find_trained(params.train.start_from),
+        joined=find_joined(params, task.name, store.sha256),
     )  # fmt: skip
     remembered = training.folder
     with (

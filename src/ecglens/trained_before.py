@@ -1,0 +1,73 @@
+"""Models that were trained before, which a training begins with or averages with its own."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from ecglens.errors import ModelError
+from ecglens.params import Params
+from ecglens.tracking import KERAS_ARTIFACT, RunInfo, connect, flat
+
+
+def find_trained(start_from: str) -> Path | None:
+    """Return the file of a trained Keras model: a path, or a registered model's; None for "".
+
+    Parameters
+    ----------
+    start_from : str
+        A path, or ``models:/<name>@<alias>`` or ``models:/<name>/<version>``.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    expected = "a .keras file, or models:/<registered name>@champion of a run that kept its weights"
+    if not start_from.startswith("models:/"):
+        if start_from and not Path(start_from).is_file():
+            raise ModelError("train.start_from", f"no file {start_from!r}", expected)
+        return Path(start_from) if start_from else None
+    connect()
+    name, _, alias = start_from.removeprefix("models:/").partition("@")
+    try:
+        if alias:
+            version = MlflowClient().get_model_version_by_alias(name, alias)
+        else:
+            version = MlflowClient().get_model_version(*name.rsplit("/", 1))
+        folder = mlflow.artifacts.download_artifacts(
+            run_id=version.run_id, artifact_path=KERAS_ARTIFACT
+        )
+    except (MlflowException, TypeError, OSError) as error:
+        raise ModelError("train.start_from", f"{start_from!r} ({error})", expected) from None
+    return Path(folder)
+
+
+def find_joined(params: Params, task: str, data_sha256: str) -> tuple[Path, ...]:
+    """Return the files of the trained models that ``train.join`` names.
+
+    Raises
+    ------
+    ModelError
+        If a folder holds no training, or one of other labels or signals, whose outputs would be
+        averaged with those of something else.
+    """
+    own = {"task": task, **flat(asdict(params.labels), "labels."), "signals": data_sha256}
+    files = []
+    for folder in map(Path, params.train.join):
+        file, run = folder / "model.keras", folder / "run.json"
+        if not (file.is_file() and run.is_file()):
+            raise ModelError(
+                "train.join", f"no model.keras and run.json in {folder}",
+                "a folder that the train stage wrote, such as models/<task>/<model>/trained",
+            )  # fmt: skip
+        info = RunInfo.load(run)
+        theirs = {**info.params, "signals": info.data_sha256}
+        for name in own:
+            if theirs.get(name) != own[name]:
+                found = f"{folder}, trained with {name} {theirs.get(name)}"
+                raise ModelError("train.join", found, f"{name} {own[name]}, as of this training")
+        files.append(file)
+    return tuple(files)
