@@ -314,11 +314,11 @@ def _relevant(params: Params, model: str) -> dict:
 
 def flat(content: dict, start: str = "") -> dict:
     """Return a mapping of mappings as one, such as {"train.epochs": 25}."""
-    flat = {}
+    result = {}
     for key, value in content.items():
         inner = flat(value, f"{start}{key}.") if isinstance(value, dict) and value else None
-        flat |= inner or {f"{start}{key}": value}
-    return flat
+        result |= inner or {f"{start}{key}": value}
+    return result
 
 
 def dvc_hash(out: Path) -> str:
