@@ -23,7 +23,7 @@ LAYERS = (
     ("splits", "manifests", "models", "plots", "augmentation", "losses", "preparation", "batch"),
     ("evaluation", "explain"),
     ("tracking",),
-    ("training", "export", "registry", "serve"),
+    ("trained_before", "training", "export", "registry", "serve"),
     ("import_xplaim",),
     ("commands",),
     ("cli",),
