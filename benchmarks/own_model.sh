@@ -8,7 +8,12 @@
 # Without a part: the first three.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
-KEEP=${KEEP:-$(mktemp -d)}
+if [ -z "${KEEP:-}" ]; then
+  KEEP=$(mktemp -d)
+  trap 'rm -rf "$KEEP"' EXIT
+fi
+mkdir -p "$KEEP"
+KEEP=$(realpath "$KEEP")  # the task's script works in a folder of its own
 fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40 optimizer=adamw
   weight_decay=0.02 gradient_clip=1.0 ema=0.999
   augment.preset=own augment.scale.p=1.0 augment.lead_gain.p=1.0 augment.noise.size=0.03
@@ -32,10 +37,9 @@ for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole mean); do
     whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     mean)
-      kept="$(realpath "$KEEP")"
       part mean additive_resnet epochs=1 ensemble=0 \
-        "join=[$kept/crops/additive_resnet/trained,$kept/whole/additive_resnet/trained]"
-      sed -i "s#$kept/##" "$here/results/own_model/mean/seed_$seed/run.json"  # a place of no meaning
+        "join=[$KEEP/crops/additive_resnet/trained,$KEEP/whole/additive_resnet/trained]"
+      sed -i "s#$KEEP/##" "$here/results/own_model/mean/seed_$seed/run.json"  # a place of no meaning
       ;;
     *)
       sed -n '2,8s/^# //p' "$0" >&2

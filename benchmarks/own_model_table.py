@@ -4,7 +4,7 @@
 
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
-The part that is best on fold 9 is marked; a task's figure is that part's.
+A star marks the part that is best at a task on fold 9; ``mean`` is what is put forward, for every task.
 """
 
 import json
