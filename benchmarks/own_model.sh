@@ -3,9 +3,10 @@
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
 #   crops  the mean of three networks trained on 2.5 s of a record at a time
 #   whole  one network trained on whole records, for rhythms, which take longer than that
-#   mean   of these four; needs the KEEP that the other two were run with
+#   recurrent  one smaller network with a recurrent layer, trained on 5 s at a time
+#   mean   of these five; needs the KEEP that the other three were run with
 #   leads  one network of the variant that keeps the leads apart, on crops
-# Without a part: the first three.
+# Without a part: the first four. `recurrent` is only trained, so that it does not open fold 10.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -24,25 +25,33 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  [ "$name" != whole ] || settings+=(-S "model.$model.detrend_degree=0")
+  case $name in whole | recurrent) settings+=(-S "model.$model.detrend_degree=0") ;; esac
+  if [ "$name" = recurrent ]; then
+    settings+=(-S "model.$model.filters=[24,24,48,96]" -S "model.$model.blocks=1"
+      -S "model.$model.recurrent=48")
+    export UNTIL=train
+  else
+    unset UNTIL
+  fi
   mkdir -p "$KEEP/$name"
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" \
     bash "$here/ptbxl_task.sh" "$source" ptb_xl "${settings[@]}"
 }
 
-# Networks of 11, 12, 13 and 14 are seed 1, of 21 to 24 seed 2: no two seeds share one.
-for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole mean); do
+# Networks of 11 to 15 are seed 1, of 21 to 25 seed 2: no two seeds share one.
+for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole recurrent mean); do
   case $one in
     crops) part crops additive_resnet epochs=40 crop_seconds=2.5 ensemble=3 "seed=${seed}1" ;;
     whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
+    recurrent) part recurrent additive_resnet epochs=24 crop_seconds=5.0 "seed=${seed}5" ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     mean)
-      part mean additive_resnet epochs=1 ensemble=0 \
-        "join=[$KEEP/crops/additive_resnet/trained,$KEEP/whole/additive_resnet/trained]"
-      sed -i "s#$KEEP/##" "$here/results/own_model/mean/seed_$seed/run.json"  # a place of no meaning
+      joined=$(printf "$KEEP/%s/additive_resnet/trained," crops whole recurrent)
+      part mean additive_resnet epochs=1 ensemble=0 "join=[${joined%,}]"
+      sed -i "s#$KEEP/##g" "$here/results/own_model/mean/seed_$seed/run.json"  # a place of no meaning
       ;;
     *)
-      sed -n '2,8s/^# //p' "$0" >&2
+      sed -n '2,9s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

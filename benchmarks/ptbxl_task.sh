@@ -2,6 +2,7 @@
 # One task on PTB-XL at 100 Hz, from training to the gate, in a fresh clone. Keeps the small results
 # in benchmarks/results/NAME, by default of the task's name:
 # [MODEL=signal_cam] [NAME=...] bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [-S dvc parameters]
+# UNTIL=train stops before fold 10 is opened.
 source "$(dirname "$0")/lib.sh"
 source=$(realpath "$1")
 task=$2
@@ -14,14 +15,16 @@ fresh_clone "$folder/clone"
 data=(-S dataset=ptb-xl -S "ptb-xl.folder=$source" -S "tasks=[$task]" -S "models=[$model]")
 timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
 timed train dvc repro "train@$task-$model"
-# Not the stages explain and benchmark, which have benchmarks of their own.
-timed evaluate-export-promote dvc repro "promote@$task-$model"
 mkdir -p "$results"
-cp "reports/$task/$model"/{evaluation/metrics.json,parity.json,promotion.json} "$results"
+if [ "${UNTIL:-}" != train ]; then
+  # Not the stages explain and benchmark, which have benchmarks of their own.
+  timed evaluate-export-promote dvc repro "promote@$task-$model"
+  cp "reports/$task/$model"/{evaluation/metrics.json,parity.json,promotion.json} "$results"
+fi
 cp "models/$task/$model/trained"/{history.csv,run.json} "$results"
 {
   date -u +"%Y-%m-%d %H:%M UTC, $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2)"
   cat timings.txt
-  grep -E 'test macro|promoted|kept' evaluate-export-promote.log
+  [ ! -f evaluate-export-promote.log ] || grep -E 'test macro|promoted|kept' evaluate-export-promote.log
 } | tee "$results/log.txt"
 [ -z "${KEEP:-}" ] || cp -r "models/$task/$model" data/ptb-xl/signals "$KEEP"

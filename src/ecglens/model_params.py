@@ -123,6 +123,7 @@ class AdditiveResNetParams(AdditiveLeadsParams):
     blocks: int = at_least(0)
     kernel: int = at_least(1)
     fine: int = at_least(0)
+    recurrent: int = at_least(0)
 
 
 @dataclass(frozen=True, kw_only=True)
