@@ -4,7 +4,8 @@
 
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
-A star marks the part that is best at a task on fold 9; ``mean`` is what is put forward, for every task.
+A star marks the part that is best at a task on fold 9; ``mean`` is put forward, for every task. Of
+``recurrent``, for which fold 10 is not opened by itself, there is only its log.
 """
 
 import json
@@ -26,6 +27,7 @@ MARKS = {
 def main() -> None:
     parts = {part: sorted((FOLDER / part).glob("seed_*")) for part in PARTS}
     parts = {part: seeds for part, seeds in parts.items() if seeds}
+    logs = [*(seed for seeds in parts.values() for seed in seeds), *FOLDER.glob("recurrent/seed_*")]
     print("macro AUROC, mean of seeds (lowest to highest); *: the part that fold 9 chooses")
     print(f"{'task':<12}{'mark':>6}{'published':>11}   part (seeds){'fold 10':>23}{'fold 9':>23}")
     for task, (mark, published) in MARKS.items():
@@ -38,7 +40,7 @@ def main() -> None:
                 values = splits[split]
                 row += f"{values.mean():>9.4f} ({values.min():.4f}-{values.max():.4f})"
             print(row)
-    for seed in (seed for seeds in parts.values() for seed in seeds):
+    for seed in sorted(logs):
         print(f"\n{seed.parent.name}, {seed.name}\n{(seed / 'log.txt').read_text().strip()}")
         history = pd.read_csv(seed / "history.csv")
         print(f"epochs {len(history)}, best by validation {history.val_auroc.idxmax() + 1}")

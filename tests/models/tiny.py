@@ -16,7 +16,11 @@ TINY = {
     "cnn2d_gradcam": {"filters": (2, 3, 4), "kernel": 5},
     "xresnet1d101": {"blocks": (1, 2), "stem": (2, 3, 4), "filters": 2, "hidden": 4},
     "additive_resnet": {
-        "filters": (2, 3, 4), "kernels": (5, 3, 3), "blocks": 1, "kernel": 3, "recurrent": 3,
+        "filters": (2, 3, 4),
+        "kernels": (5, 3, 3),
+        "blocks": 1,
+        "kernel": 3,
+        "recurrent": 3,
     },
     "additive_leads": {"filters": (2, 3, 4), "kernels": (5, 3, 3)},
     "inception1d": {"depth": 3, "filters": 2, "bottleneck": 3, "kernels": (9, 5, 3), "hidden": 4},
