@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 EXTRAS := pipeline formats explain jax notebook dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro register test test-all lint format lock ui serve bench clean
+.PHONY: help setup repro register test test-all test-checks lint format lock ui serve bench clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ test: $(READY)  ## the fast tests
 
 test-all: $(READY)  ## all tests, with those that run whole pipelines
 	$(BIN)/python -m pytest -m ""
+
+test-checks: $(READY)  ## our measures against those of quantus and shap, which this installs
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock --editable '.[checks]'
+	$(BIN)/python -m pytest -m "" tests/explain/test_against_quantus.py tests/explain/test_perturbation.py
 
 lint: $(READY)  ## check style and format
 	$(BIN)/ruff check

@@ -93,7 +93,7 @@ def multiplications(model: keras.Model) -> int:
         size = sum(int(np.prod(w.shape)) for w in kernels)
         if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | ParallelConvolutions):
             size *= int(np.prod(layer.output.shape[1:-1]))
-        elif isinstance(layer, keras.layers.GRU):
+        elif isinstance(layer, keras.layers.GRU | keras.layers.Bidirectional):
             size *= layer.input.shape[1]
         elif layer.name == "head" and not getattr(layer, "positional", True):
             size *= int(np.prod(layer.input.shape[1:-1]))  # each step's share

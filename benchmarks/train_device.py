@@ -4,8 +4,8 @@
 
 Signals are drawn, so no data are needed. The peak is measured too: the best of matrix products of
 several sizes, in float32 as Keras multiplies here, and in bfloat16. A step is counted as three
-forward passes (one forward, two backward), whose multiplications are those of the convolutions and
-matrix products that the compiled forward pass holds.
+forward passes (one forward, two backward) of the multiplications of convolutions, recurrent and
+dense layers, as ``gemm_share.py`` counts them, two operations each.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from gemm_share import multiplications
 from keras import ops
 
 from ecglens.models import build_model
@@ -40,7 +41,7 @@ def main() -> None:
     keras.utils.set_random_seed(1)
     options = asdict(getattr(load_params().model, chosen.model))
     network = build_model(chosen.model, samples=chosen.samples, labels=LABELS, **options)
-    operations = 3 * forward_operations(network)
+    operations = 3 * 2 * multiplications(network)
     rates = records_per_second(network, chosen)
     low, middle, high = np.percentile(rates, [10, 50, 90])
     print(
@@ -82,28 +83,6 @@ def records_per_second(network: keras.Model, chosen: argparse.Namespace) -> list
         trainee.fit(batches, steps_per_epoch=STEPS, epochs=1, verbose=0)
         rates.append(STEPS * chosen.batch / (time.perf_counter() - start))
     return rates[1:]
-
-
-def forward_operations(network: keras.Model) -> int:
-    """Return the floating-point operations of one record's forward pass, two a multiplication."""
-    total = 0
-    for layer in flat_layers(network):
-        for kernel in (weight for weight in layer.weights if weight.name.endswith("kernel")):
-            steps = 1
-            if isinstance(layer, (keras.layers.Conv1D, keras.layers.Conv2D)):
-                steps = int(np.prod(layer.output.shape[1:-1]))
-            elif len(layer.input.shape) == 3:  # a product at each step: the additive head
-                steps = layer.input.shape[1]
-            total += 2 * steps * int(np.prod(kernel.shape))
-    return total
-
-
-def flat_layers(network: keras.Model) -> list[keras.layers.Layer]:
-    return [
-        inner
-        for layer in network.layers
-        for inner in (flat_layers(layer) if isinstance(layer, keras.Model) else [layer])
-    ]
 
 
 def measured_peak(dtype: str) -> float:

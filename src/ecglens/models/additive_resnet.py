@@ -1,4 +1,4 @@
-"""Our additive network of residual blocks: as good as the deep black boxes, and it adds up.
+"""Our additive network of residual blocks, which carries the model that we put forward.
 
 A convolutional trunk as Signal-CAM's (EMBC 2025, doi 10.1109/EMBC58623.2025.11253260), wider, then
 residual blocks (He et al. 2016, doi 10.1109/CVPR.2016.90) at one step in 80 ms (at 100 Hz), whose
