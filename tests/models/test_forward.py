@@ -244,6 +244,80 @@ def test_xresnet1d101(case):
     close(answer["logit"], benchmark_head(weights, x))
 
 
+def leaky(x):
+    return np.where(x > 0, x, 0.1 * x)
+
+
+def test_signal_cam(case):
+    weights, x, answer = case("signal_cam", detrend_degree=0, scaling="none")
+    for number in (1, 2, 3, 4):
+        x = convolve(x, *weights(f"conv_{number}"))
+        x = leaky(normed(x, weights(f"norm_{number}")))
+        x = pooled(x) if number < 4 else x
+    kernel, bias = weights("head")
+    close(answer["logit"], x.mean(axis=0) @ kernel + bias)
+
+
+def excited(weights, x, name):
+    """Weigh channels by what two dense layers make of their means (squeeze-and-excitation)."""
+    kernel, bias = weights(f"{name}_mix")
+    hidden = relu(x.mean(axis=0) @ kernel + bias)
+    kernel, bias = weights(f"{name}_excite")
+    return x * sigmoid(hidden @ kernel + bias)
+
+
+@pytest.mark.parametrize("fine", [0, 2])
+@pytest.mark.parametrize("units", [0, 3])
+def test_additive_resnet(case, units, fine):
+    weights, x, answer = case("additive_resnet", recurrent=units, fine=fine)
+    spread = 1
+
+    def step(x, name):
+        return normed(convolve(x, dilated(weights(name)[0], spread)), weights(f"{name}_norm"))
+
+    for number in (1, 2, 3):
+        if 1 < number <= 3 - fine:
+            x = pooled(x)
+        elif number > 1:
+            spread *= 2
+        x = leaky(step(x, f"trunk_{number}"))
+        x = excited(weights, x, f"trunk_{number}") if number > 2 else x
+    past = x
+    x = step(leaky(step(x, "block_1_1")), "block_1_2")
+    x = leaky(excited(weights, x, "block_1") + past)
+    if units:
+        kernels = weights("recurrent")
+        forward, back = recurrent(x, *kernels[:3]), recurrent(x[::-1], *kernels[3:])[::-1]
+        x = np.concatenate([x, forward, back], axis=1)
+    kernel, bias = weights("head")
+    close(answer["logit"], x.mean(axis=0) @ kernel + bias)
+
+
+def dilated(kernel, spread):
+    """A kernel with zeros between its values."""
+    wide = np.zeros((spread * (len(kernel) - 1) + 1, *kernel.shape[1:]))
+    wide[::spread] = kernel
+    return wide
+
+
+def test_additive_leads(case):
+    """Each lead passes the same convolutions; what it adds to the logit has weights of its own."""
+    weights, x, answer = case("additive_leads")
+    x = x[..., None]
+    for number in (1, 2, 3):
+        x = pooled(x) if number > 1 else x
+        kernel = weights(f"trunk_{number}")[0][:, 0]
+        x = np.stack([convolve(x[:, lead], kernel) for lead in range(12)], axis=1)
+        joined = leaky(normed(x.reshape(len(x), -1), weights(f"trunk_{number}_norm")))
+        if number > 1:
+            joined = excited(weights, joined, f"trunk_{number}")
+        x = joined.reshape(x.shape)
+    kernel, bias = weights("head")
+    by_lead = np.einsum("tlj,ljk->lk", x, kernel) / (12 * len(x))
+    close(answer["logit"], by_lead.sum(axis=0) + bias)
+    close(answer["attribution"].sum(axis=1), by_lead)
+
+
 def test_the_penalty_on_generated_weights_is_their_mean_size_in_training_alone():
     model = tiny("ecg_imn", samples=SAMPLES, dropout=0.0, l1=0.5)
     weights_of = keras.Model(model.input, model.get_layer("weights").output)
