@@ -226,7 +226,8 @@ def test_the_command_lists_who_failed_and_says_so(exported, folder, tmp_path, ca
         ([], "found no record; expected a RECORD, or --manifest FILE"),
         (["x", "--table", "a.txt"], "found the ending '.txt'"),
         (["x", "--table", "a.csv", "--json"], "--table beside --json"),
-        (["x", "--table", "a.csv", "--workers", "-1"], "found -1"),
+        (["x", "--table", "a.csv", "--workers", "-1"], "--workers: found -1; expected at least 0"),
+        (["x", "--workers", "-1"], "--workers: found -1; expected at least 0"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(exported, capsys, tmp_path, monkeypatch, more, match):

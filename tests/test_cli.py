@@ -258,6 +258,17 @@ def test_serving_outside_a_project_is_an_error_of_one_line(tmp_path, monkeypatch
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_serving_on_what_is_no_port_is_refused(capsys, port):
+    assert main(["serve", "--port", str(port)]) == 1
+    assert f"--port: found {port}; expected a port, 1 to 65535" in capsys.readouterr().err
+
+
+def test_fetching_with_no_thread_is_refused_before_a_password_is_asked_for(capsys, tmp_path):
+    assert main(["fetch", "ludb", str(tmp_path), "--threads", "0", "--user", "me"]) == 1
+    assert "--threads: found 0; expected at least 1" in capsys.readouterr().err
+
+
 def test_a_reader_that_stops_early_gets_no_traceback(exported, records):
     command = [sys.executable, "-m", "ecglens.cli", "predict", *records[:40], "--json"]
     command += ["--attribution", "--model", str(exported.file)]

@@ -124,6 +124,12 @@ def test_as_many_labels_as_outputs_are_needed(save):
         import_file(save(published(labels=3)))
 
 
+@pytest.mark.parametrize("rate", [-500, 0, 10**6])
+def test_a_rate_that_no_record_has_is_refused_before_the_file_is_read(tmp_path, rate):
+    with pytest.raises(ParameterError, match=f"found {rate} Hz; expected a rate of 10 to 100000"):
+        import_file(tmp_path / "x.keras", sampling_frequency=rate)
+
+
 def test_an_import_is_a_registered_model_that_predicts_and_can_be_trained_on(
     project, save, capsys, tmp_path
 ):

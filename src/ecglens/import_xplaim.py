@@ -27,7 +27,7 @@ from ecglens.export import Parity, export
 from ecglens.files import whole_folder
 from ecglens.labels import Task, get_task
 from ecglens.models import build_model
-from ecglens.record import LEADS
+from ecglens.record import LEADS, RATES
 from ecglens.registry import Decision, register_imported
 from ecglens.tracking import RunInfo, git_commit, open_run, utc_now
 
@@ -93,10 +93,14 @@ def import_file(
     ModelError
         If the file is no Keras file, holds code or another architecture, or the result differs.
     ParameterError
-        If the labels are not as many as the outputs, or cannot be told from the file's name.
+        If the labels are not as many as the outputs, or cannot be told from the file's name, or
+        threshold or rate means nothing.
     """
     if not 0 < threshold < 1:
         raise ParameterError("threshold", str(threshold), "a probability between 0 and 1")
+    if not RATES[0] <= sampling_frequency <= RATES[1]:
+        found, expected = f"{sampling_frequency} Hz", f"a rate of {RATES[0]} to {RATES[1]} Hz"
+        raise ParameterError("sampling_frequency", found, expected)
     theirs = read_file(path)
     wanted = task_of(path, labels, task)
     outputs = theirs.output.shape[-1]

@@ -250,7 +250,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
     _check_labels(params.labels, str(path))
-    check_training(params.train, f"{path}: train")
+    rate, seconds = params.prepare.sampling_frequency, params.prepare.seconds
+    check_training(params.train, f"{path}: train", rate, seconds)
     known_rules(params.prepare.quality, f"{path}: prepare: quality")
     if "folder" in params.dataset_options:
         _check_source(params, str(path))
@@ -320,8 +321,7 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
         raise ParameterError(where, repr(value), f"at least {lowest}")
     if (below := spec.metadata.get("below")) is not None and not value < below:
         raise ParameterError(where, repr(value), f"less than {below}")
-    highest = spec.metadata.get("highest")
-    if highest is not None and value > highest:
+    if (highest := spec.metadata.get("highest")) is not None and value > highest:
         raise ParameterError(where, repr(value), f"at most {highest}")
     return float(value) if spec.type is float else value
 

@@ -103,7 +103,8 @@ class TrainParams:
         Decay a step of the weights' moving average, which is then what is validated and kept; 0:
         none.
     crop_seconds : float
-        Length of the stretches to train on, drawn anew each time; 0: whole records.
+        Length of the stretches to train on, drawn anew each time, of at least a sample and at most
+        a record; 0: whole records.
     crop_test : {"whole", "average"}
         How a network trained on crops reads a whole record: as it is, or as the mean of crops that
         overlap by half.
@@ -161,14 +162,32 @@ class TrainParams:
     devices: int = at_least(1, 1)
 
 
-def check_training(train: TrainParams, where: str) -> None:
-    """Refuse a mean of nothing, and guidance together with what moves or mixes a record's signs.
+def check_training(train: TrainParams, where: str, rate: float, seconds: float) -> None:
+    """Refuse what means nothing together, or not for these records.
+
+    Parameters
+    ----------
+    train : TrainParams
+    where : str
+        The section's place, for the message.
+    rate, seconds : float
+        Sampling frequency, Hz, and length of the prepared records.
 
     Raises
     ------
     ParameterError
-        If no network is trained and none joins, or if there is such a change, by its name.
+        If the stretches to train on are shorter than a sample or longer than a record; if no
+        network is trained and none joins; or if there is guidance together with what moves or mixes
+        a record's signs, by its name.
     """
+    # What rounds to no sample would train on whole records.
+    crop = train.crop_seconds
+    if crop and (crop * rate <= 0.5 or crop > seconds):
+        raise ParameterError(
+            f"{where}: crop_seconds", f"{crop:g}",
+            f"at least a sample, {1 / rate:g} s, and at most a record, {seconds:g} s",
+            "0 trains on whole records.",
+        )  # fmt: skip
     if not train.ensemble and not train.join:
         raise ParameterError(
             f"{where}: ensemble", "0, and nothing to join", "at least 1, or models in train.join"

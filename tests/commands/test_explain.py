@@ -157,6 +157,18 @@ def test_a_picture_that_cannot_be_written_there_is_said_in_a_line(
         (["--set", "by"], "NAME=VALUE"),
         (["--without", "V7"], "leads, waves and an interval"),
         (["--method", "occlusion", "--set", "by=beat"], "lead_window"),
+        (["--method", "occlusion", "--set", "window=inf"], "expected a finite number"),
+        (["--method", "occlusion", "--set", "stride=NaN"], "expected a finite number"),
+        (["--method", "shapley", "--set", "seed=-1"], "seed: found -1; expected a whole number"),
+        (
+            ["--method", "shapley", "--set", "permutations=1e1"],
+            "whole number of at least 2. Say 10",
+        ),
+        (["--method", "random", "--set", f"seed={'1' * 5000}"], "expected a whole number"),
+        (["--set", "model=1"], "method additive: found no option 'model'"),
+        (["--set", "batch_size=1.5"], "batch_size: found 1.5; expected a whole number"),
+        (["--top", "-1"], "--top: found -1; expected at least 1"),
+        (["--top", "0"], "--top: found 0; expected at least 1"),
     ],
 )
 def test_what_is_not_known_is_refused_in_a_line(capsys, exported, record, arguments, words):

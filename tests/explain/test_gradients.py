@@ -1,5 +1,7 @@
 """Gradients through conditioning, and integrals of them, against differences and closed forms."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,14 @@ def test_the_gradient_goes_through_the_models_own_conditioning(named):
         step[0, sample, lead] = 1e-2
         up, down = (explain(named, x + s, "A", "additive").logit[0, 0] for s in (step, -step))
         assert (up - down) / 2e-2 == pytest.approx(gradient[sample, lead], rel=0.05, abs=2e-3)
+
+
+def test_numbers_of_numpy_are_options_too_and_stay_ready_for_json(quartic):
+    x = signals(1, 20)
+    found = explain(quartic, x, "A", "integrated_gradients", steps=np.int64(3))
+    assert json.loads(json.dumps(found.summary(0)))["options"]["steps"] == 3
+    same = explain(quartic, x, "A", "integrated_gradients", steps=3)
+    np.testing.assert_array_equal(found.attribution, same.attribution)
 
 
 def test_saliency_is_the_size_of_the_gradient(square):

@@ -108,6 +108,7 @@ def test_overlapping_windows_are_averaged(product):
 def test_windows_reach_the_end():
     assert windows(100, 10, 3.0, 2.0) == ([0, 20, 40, 60, 70], 30)
     assert windows(10, 10, 3.0, 3.0) == ([0], 10)
+    assert windows(10, 10, 1e308, 10**300) == ([0], 10)
 
 
 @pytest.mark.parametrize(("fill", "expected"), [("zero", 0.0), ("mean", 3.0), ("bridge", 2.5)])

@@ -172,6 +172,12 @@ def test_guidance_beside_what_moves_a_sign_from_its_evidence(tmp_path, key, valu
         load_params(path)
 
 
+@pytest.mark.parametrize("seconds", [0.004, 0.005, 1e-300, 10.1, 1e308, float("inf")])
+def test_a_stretch_of_no_sample_or_of_more_than_a_record(refused, seconds):
+    words = r"at least a sample, 0\.01 s, and at most a record, 10 s\. 0 trains on whole records"
+    refused("train.crop_seconds", seconds, rf"train: crop_seconds: found .*; expected {words}")
+
+
 def test_a_mean_of_no_network(refused):
     refused("train.ensemble", 0, r"train: ensemble: found 0, and nothing to join; .*train\.join")
 

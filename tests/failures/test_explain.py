@@ -5,7 +5,7 @@ import pytest
 from tiny import randomised, signals, tiny
 
 from ecglens.errors import LabelError, ModelError, ParameterError, RecordError
-from ecglens.explain import NamedModel, explain
+from ecglens.explain import METHODS, NamedModel, explain
 from ecglens.explain.parts import Part
 from ecglens.explain.whatif import smallest_flip, top_leads, top_segments, what_if
 from ecglens.inference import Predictor
@@ -37,11 +37,53 @@ def named():
         ({"of": "odds"}, ParameterError, "logit, probability"),
         ({"of": "probability"}, ModelError, "of='logit'"),
         ({"batch_size": 0}, ParameterError, "at least 1"),
+        ({"batch_size": 1.5}, ParameterError, "batch_size: found 1.5; expected a whole number"),
+        (
+            {"method": "integrated_gradients", "steps": 64.0},
+            ParameterError,
+            r"whole.* 1\. Say 64\.",
+        ),
+        ({"method": "shapley", "way": "exact", "permutations": 2.5}, ParameterError, "a whole"),
+        ({"method": "occlusion", "by": "lead", "window": "a"}, ParameterError, "window: found 'a'"),
+        ({"method": "gradcam", "layer": ""}, ParameterError, "no layer ''"),
+        ({"method": "gradcam", "layer": ["relu_4"]}, ParameterError, "no layer .*relu_4"),
     ],
 )
 def test_what_is_not_known_is_refused_with_what_is(named, change, error, words):
     with pytest.raises(error, match=words):
         explain(named, signals(1, 200), **change)
+
+
+# What no number among the options may be, and what none that counts.
+NO_NUMBERS = ("a", "1", None, True, [1], -1, float("nan"), float("inf"), 10**400)
+NO_COUNTS = (*NO_NUMBERS, 2.5)
+NUMBERS = [
+    (method, option, value)
+    for method, entry in METHODS.items()
+    for option, default in entry.options({}, method).items()
+    if isinstance(default, int | float)
+    for value in (NO_COUNTS if isinstance(default, int) else NO_NUMBERS)
+]
+
+
+def test_the_numbers_among_the_options_are_found():
+    options = {option for _, option, _ in NUMBERS}
+    assert options == {"draws", "noise", "seed", "steps", "window", "stride", "permutations"}
+
+
+@pytest.mark.parametrize(("method", "option", "value"), NUMBERS, ids=lambda part: str(part)[:20])
+def test_an_option_that_is_a_number_is_given_one_that_means_something(named, method, option, value):
+    words = rf"^{option}: found .*; expected a (whole|finite) number of at least"
+    with pytest.raises(ParameterError, match=words):
+        explain(named, signals(1, 200), method=method, **{option: value})
+
+
+@pytest.mark.parametrize("k", [-1, 0, 1.5, True, "3"])
+def test_a_ranking_is_of_a_count_of_parts(named, k):
+    found = explain(named, signals(1, 200), "NORM", "gradient_x_input")
+    for rank in (top_leads, top_segments):
+        with pytest.raises(ParameterError, match=r"k: found .*; expected a whole number of at"):
+            rank(found, 0, "NORM", k)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ecglens.commands.shared import check_counts
+
 
 def add(commands) -> None:
     """Add the command to those of ``ecglens``."""
@@ -33,16 +35,12 @@ def add(commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ecglens.errors import ParameterError
     from ecglens.explain.benchmark_run import Question, judge
     from ecglens.explain.faithfulness_summary import markdown
     from ecglens.labels import get_task
     from ecglens.params import faithfulness_folder, load_params
 
-    for name, lowest in (("records", 10), ("dear", 2)):
-        if getattr(options, name) < lowest:
-            found = str(getattr(options, name))
-            raise ParameterError(f"--{name}", found, f"at least {lowest}")
+    check_counts(options, records=10, dear=2)
     task, params = get_task(options.task), load_params()
     folder = faithfulness_folder(task.name, options.model)
     question = Question(options.records, options.dear, options.method, options.ludb, params)

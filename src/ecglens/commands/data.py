@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ecglens.commands.shared import check_counts
+
 
 def add(commands) -> None:
     """Add the commands to those of ``ecglens``."""
@@ -55,6 +57,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
     from ecglens.datasets.physionet import fetch
 
+    check_counts(options, threads=1)  # before a password is asked for
     auth = (options.user, getpass(f"Password of {options.user}: ")) if options.user else None
     try:
         done = fetch(

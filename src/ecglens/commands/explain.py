@@ -10,6 +10,7 @@ from ecglens.commands.shared import (
     add_model,
     add_policy,
     add_what_a_file_leaves_out,
+    check_counts,
     check_labels,
     find_model,
     reading,
@@ -19,6 +20,8 @@ from ecglens.errors import ECGLensError, ModelError, ParameterError
 # More than exporting a model changes, less than another training would.
 SAME_MODEL = 1e-3
 GRADIENTS = "gradients"
+# Of the call itself, which any method can be asked with.
+OF_THE_CALL = ("of", "batch_size")
 
 
 def add(commands) -> None:
@@ -87,11 +90,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not options.records:
         raise ParameterError("explain", "no record", "at least one", "Or --methods.")
+    check_counts(options, top=1)
+    settings = _settings(options)
     _check_picture(options)
     predictor = Predictor(find_model(options.model))
     predictor.rules(options.policy)
     check_labels(options.label or [], predictor)
-    settings = dict(map(_setting, options.settings))
     model = _named_model(options, predictor)
     tables, failures = [], 0
     for path in options.records:
@@ -130,14 +134,24 @@ def _check_picture(options: argparse.Namespace) -> None:
         find_layout(options.layout)
 
 
+def _settings(options: argparse.Namespace) -> dict:
+    """Return what the method is told; a name that it does not know is refused before all else."""
+    from ecglens.explain import find_method
+
+    settings = dict(map(_setting, options.settings))
+    own = {name: value for name, value in settings.items() if name not in OF_THE_CALL}
+    find_method(options.method).options(own, options.method)
+    return settings
+
+
 def _setting(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ParameterError("--set", repr(text), "NAME=VALUE, such as steps=128")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value  # a word
+    except ValueError:
+        return name, value  # a word, or a number of more digits than Python reads
 
 
 def _named_model(options: argparse.Namespace, predictor):

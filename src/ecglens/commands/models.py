@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 from ecglens.commands.shared import add_model, find_model
+from ecglens.errors import ParameterError
+
+PORTS = 2**16
 
 
 def add(commands) -> None:
@@ -82,6 +85,8 @@ def _serve(options: argparse.Namespace) -> int:
     from ecglens.registry import require_champion
     from ecglens.tracking import experiment_name
 
+    if not 0 < options.port < PORTS:
+        raise ParameterError("--port", str(options.port), f"a port, 1 to {PORTS - 1}")
     params = load_params()
     address = require_champion(experiment_name(params, options.task or params.tasks[0]))
     mlflow = Path(sys.executable).with_name("mlflow")

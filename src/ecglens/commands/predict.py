@@ -10,6 +10,7 @@ from ecglens.commands.shared import (
     add_model,
     add_policy,
     add_what_a_file_leaves_out,
+    check_counts,
     check_labels,
     find_model,
     reading,
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
     from ecglens.inference import Abstention, Predictor
     from ecglens.quality import AbstainedError
 
+    check_counts(options, workers=0)
     predictor = Predictor(find_model(options.model))
     predictor.rules(options.policy)  # refused here, before any record is read
     check_labels(options.label or [], predictor)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ecglens.errors import LabelError, ModelError, did_you_mean
+from ecglens.errors import LabelError, ModelError, ParameterError, did_you_mean
 
 CHAMPIONS = Path("mlruns/champions")
 
@@ -42,6 +42,18 @@ def reading(options: argparse.Namespace) -> dict:
     """Return what :func:`ecglens.formats.read` is told beside the path."""
     leads = options.leads.split(",") if options.leads else None
     return {"sampling_frequency": options.rate, "units": options.units, "leads": leads}
+
+
+def check_counts(options: argparse.Namespace, **lowest: int) -> None:
+    """Refuse whole numbers below the lowest that means something, by the options' names.
+
+    Raises
+    ------
+    ParameterError
+    """
+    for name, least in lowest.items():
+        if (value := getattr(options, name)) < least:
+            raise ParameterError(f"--{name}", str(value), f"at least {least}")
 
 
 def find_model(name: str | None) -> Path:

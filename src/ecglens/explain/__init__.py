@@ -18,7 +18,7 @@ import numpy as np
 from ecglens.errors import ParameterError, RecordError, did_you_mean
 from ecglens.explain.evaluator import BATCH, Evaluator
 from ecglens.explain.explanation import Cost, Explanation
-from ecglens.explain.method import Attribution, Method, check_choice, check_number
+from ecglens.explain.method import Attribution, Method, check_choice, check_count
 from ecglens.explain.methods import METHODS
 from ecglens.explain.named_model import NamedModel
 from ecglens.inference import Predictor
@@ -74,7 +74,8 @@ def explain(
     Raises
     ------
     ParameterError
-        If the method, one of its options, or a layer that it names is not known.
+        If the method, one of its options, or a layer that it names is not known, or the value of
+        an option means nothing.
     LabelError
         If the model has no such label.
     RecordError
@@ -91,7 +92,7 @@ def explain(
     """
     entry = find_method(method)
     check_choice("of", of, VALUES)
-    check_number("batch_size", batch_size, 1)
+    check_count("batch_size", batch_size, 1)
     named = NamedModel.of(model)
     signals, names = as_signals(named, records)
     columns = named.columns(labels)

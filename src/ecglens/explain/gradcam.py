@@ -62,7 +62,8 @@ def guided_gradcam(
 
 def _cam(evaluator: Evaluator, signals: np.ndarray, layer: str | None, weigh) -> Attribution:
     evaluator.require_keras()
-    layer = layer or default_layer(evaluator.model.model)
+    if layer is None:
+        layer = default_layer(evaluator.model.model)
     features, gradients = evaluator.layer_gradient(signals, layer)
     axes = tuple(range(1, features.ndim - 1))
     weights = weigh(features[..., None], gradients, axes)  # (records, 1, …, features, labels)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecglens.explain.evaluator import Evaluator
-from ecglens.explain.method import Attribution, baseline_of, check_number
+from ecglens.explain.method import Attribution, baseline_of, check_count, check_number
 
 
 def saliency(evaluator: Evaluator, signals: np.ndarray) -> Attribution:
@@ -35,8 +35,9 @@ def smoothgrad(
         value); the paper uses 0.1 to 0.2.
     seed : int
     """
-    check_number("draws", draws, 1)
+    check_count("draws", draws, 1)
     check_number("noise", noise, 0.0)
+    check_count("seed", seed, 0)
     rng = np.random.default_rng(seed)
     filled = np.nan_to_num(signals)
     spread = noise * np.ptp(filled, axis=(1, 2), keepdims=True)
@@ -62,12 +63,12 @@ def integrated_gradients(
     baseline : {"zero", "median"}
         0 mV, or each lead's median.
     """
-    check_number("steps", steps, 1)
+    check_count("steps", steps, 1)
     filled = np.nan_to_num(signals)  # as conditioning fills a missing sample: with 0 mV
     start = baseline_of(filled, baseline)
     way = filled - start
     total = np.zeros((*signals.shape, len(evaluator.columns)))
-    for share in (np.arange(steps) + 0.5) / steps:
-        total += evaluator.gradient(start + np.float32(share) * way)
+    for step in range(steps):
+        total += evaluator.gradient(start + np.float32((step + 0.5) / steps) * way)
     values = total / steps * way[..., None]
     return Attribution(values, evaluator.value(start))

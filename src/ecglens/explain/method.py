@@ -1,8 +1,10 @@
 """What a method of explanation is, and what it hands back."""
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -78,7 +80,9 @@ class Method:
             if option not in known:
                 mend = did_you_mean(option, known) if known else "It takes none."
                 raise ParameterError(f"method {name}", f"no option {option!r}", "its options", mend)
-        return {**known, **given}
+        # As plain Python values: they are kept beside the maps, ready for JSON.
+        plain = {o: v.item() if isinstance(v, np.generic) else v for o, v in given.items()}
+        return {**known, **plain}
 
 
 def check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
@@ -89,10 +93,27 @@ def check_choice(option: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def check_number(option: str, value: float, lowest: float) -> None:
-    """Refuse a number below the lowest that means something, or none at all."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and value >= lowest
-    if not fits:
-        raise ParameterError(option, repr(value), f"a number of at least {lowest}")
+    """Refuse a number below the lowest that means something, an infinite one, or none at all."""
+    if not _fits(value, Real, lowest):
+        raise ParameterError(option, repr(value), f"a finite number of at least {lowest}")
+
+
+def check_count(option: str, value: int, lowest: int) -> None:
+    """Refuse what is no whole number, or one below the lowest that means something."""
+    if not _fits(value, Integral, lowest):
+        # 1e3 and 64.0 are floats, which no loop can count to.
+        whole = _fits(value, Real, lowest) and value == int(value)
+        mend = f"Say {int(value)}." if whole else ""
+        raise ParameterError(option, repr(value), f"a whole number of at least {lowest}", mend)
+
+
+def _fits(value: object, kind: type, lowest: float) -> bool:
+    """Return whether a value is a number of a kind from the lowest on; True is none, nor is NaN."""
+    if isinstance(value, np.generic):
+        value = value.item()  # a float32 would take the bound below for infinity
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return False
+    return lowest <= value <= sys.float_info.max  # beyond, a whole number is no float either
 
 
 def baseline_of(signals: np.ndarray, baseline: str) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from ecglens.errors import ParameterError
 from ecglens.explain.evaluator import Evaluator
-from ecglens.explain.method import Attribution, check_choice
+from ecglens.explain.method import Attribution, check_choice, check_number
 from ecglens.explain.removal import Remover
 from ecglens.record import LEADS
 
@@ -42,6 +42,7 @@ def occlusion(
     names.
     """
     check_choice("by", by, PARTS)
+    _check_seconds(window, stride)
     rate = evaluator.model.sampling_frequency
     names, masks = parts_of(signals, rate, by, window, stride)
 
@@ -103,17 +104,23 @@ def windows(samples: int, rate: float, window: float, stride: float) -> tuple[li
     Raises
     ------
     ParameterError
-        If window or stride are shorter than a sample, or the stride would leave gaps.
+        If window or stride are no number, or shorter than a sample, or the stride would leave gaps.
     """
-    length, step = round(window * rate), round(stride * rate)
+    _check_seconds(window, stride)
+    # More than the record is as good as all of it, and may be more than any whole number.
+    length, step = (round(min(seconds * rate, samples)) for seconds in (window, stride))
     if not (length >= 1 and step >= 1):
         found = f"{window} s and {stride} s"
         raise ParameterError("window, stride", found, f"at least a sample, {1 / rate:g} s")
     if step > length:
         raise ParameterError("stride", f"{stride} s", f"at most the window, {window} s")
-    length = min(length, samples)
     starts = list(range(0, samples - length, step))
     return [*starts, samples - length], length
+
+
+def _check_seconds(window: float, stride: float) -> None:
+    for name, seconds in (("window", window), ("stride", stride)):
+        check_number(name, seconds, 0.0)
 
 
 def _in_lead(mask: np.ndarray, lead: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecglens.explain.evaluator import Evaluator
-from ecglens.explain.method import Attribution
+from ecglens.explain.method import Attribution, check_count
 
 
 def random_map(evaluator: Evaluator, signals: np.ndarray, *, seed: int = 1) -> Attribution:
@@ -15,6 +15,7 @@ def random_map(evaluator: Evaluator, signals: np.ndarray, *, seed: int = 1) -> A
     ----------
     seed : int
     """
+    check_count("seed", seed, 0)
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((*signals.shape, len(evaluator.columns)))
     empty = evaluator.value(np.zeros_like(signals[:1]))

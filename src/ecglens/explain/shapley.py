@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 
 from ecglens.explain.evaluator import Evaluator
-from ecglens.explain.method import Attribution, baseline_of, check_choice, check_number
+from ecglens.explain.method import Attribution, baseline_of, check_choice, check_count
 from ecglens.record import LEADS
 
 WAYS = ("sampled", "exact")
@@ -44,13 +44,14 @@ def shapley(
     ``details`` has ``lead_values`` (records, 12, labels), and of ``standard_error`` the same.
     """
     check_choice("way", way, WAYS)
+    check_count("permutations", permutations, 2)
+    check_count("seed", seed, 0)
     filled = np.nan_to_num(signals)
     empty = baseline_of(filled, baseline)
     if way == "exact":
         values, none = _exact(evaluator, filled, empty)
         error = np.zeros_like(values)
     else:
-        check_number("permutations", permutations, 2)
         values, error, none = _sampled(evaluator, filled, empty, permutations, seed)
     spread = values[:, None] / signals.shape[1]
     maps = np.broadcast_to(spread, (*signals.shape, values.shape[-1]))

@@ -39,8 +39,10 @@ def layer_gradient(model: keras.Model, layer: str, of: str) -> Callable:
         If the model has no such layer, or the value does not depend on it.
     """
 
+    found = find_layer(model, layer)  # first: what is no name may be no key
+
     def make():
-        features = find_layer(model, layer).output
+        features = found.output
         both = keras.Model(model.input, {"features": features, "value": model.output[of]})
 
         def gradient(signals, column):

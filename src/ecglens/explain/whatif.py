@@ -9,7 +9,7 @@ from ecglens.errors import ParameterError
 from ecglens.explain import as_signals
 from ecglens.explain.evaluator import Evaluator
 from ecglens.explain.explanation import Explanation
-from ecglens.explain.method import check_choice
+from ecglens.explain.method import check_choice, check_count
 from ecglens.explain.named_model import NamedModel
 from ecglens.explain.occlusion import windows
 from ecglens.explain.parts import Part, Parts
@@ -104,8 +104,9 @@ def top_leads(explanation: Explanation, record: int, label: str, k: int = 3) -> 
     Raises
     ------
     ParameterError
-        If the map does not tell the leads apart.
+        If k is no count, or the map does not tell the leads apart.
     """
+    check_count("k", k, 1)
     heat = explanation.map(record, label).astype(np.float64)
     _require_leads(explanation)
     sums = heat.sum(axis=0)
@@ -136,8 +137,10 @@ def top_segments(
     Raises
     ------
     ParameterError
-        If the map does not tell moments apart, or not the leads and ``per_lead`` asks for them.
+        If k is no count, or the map does not tell moments apart, or not the leads and ``per_lead``
+        asks for them.
     """
+    check_count("k", k, 1)
     explanation.require_over_time()
     heat = explanation.map(record, label).astype(np.float64)
     if per_lead:
