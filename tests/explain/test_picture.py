@@ -1,11 +1,13 @@
-"""An explanation as a picture: bands as the method has them, and an honest sum."""
+"""An explanation as a picture: bands as the method has them, an honest sum; a class's mean beat."""
 
 import numpy as np
+import plain_heart
 import pytest
 
 from ecglens.errors import LabelError
+from ecglens.explain.beats import average_beats
 from ecglens.explain.explanation import Cost, Explanation
-from ecglens.explain.picture import draw_explanation
+from ecglens.explain.picture import draw_average, draw_explanation
 from ecglens.plots.explained import draw_explained
 from ecglens.plots.heat import figure_bytes
 from ecglens.record import Record
@@ -83,3 +85,50 @@ def test_a_slope_is_not_summed(record):
 def test_a_label_that_was_not_explained_is_refused(record):
     with pytest.raises(LabelError, match="a label that was explained"):
         draw_explanation(explanation(), 0, "AFLT", record, 0.5)
+
+
+def an_average(records=2, columns=12, method="additive"):
+    """Return the average of plain hearts that are A; none is B."""
+    signals = np.stack([plain_heart.heart(amplitude=1 + k) for k in range(records)])
+    maps = np.repeat(np.abs(signals)[:, :, :columns, None], 2, axis=3)
+    members = np.tile([True, False], (records, 1))
+    found = plain_heart.explanation(maps, ("A", "B"), method=method)
+    return average_beats(found, signals, members)
+
+
+def test_the_mean_beat_of_a_class_has_its_peak_at_r_over_its_attribution():
+    figure = draw_average(an_average(), "A")
+    for axes in figure.axes[:12]:
+        (mean,) = [line for line in axes.lines if line.get_gid() == "mean"]
+        band = np.asarray(axes.images[0].get_array())[0]
+        assert mean.get_xdata()[mean.get_ydata().argmax()] == pytest.approx(0, abs=0.021)
+        assert band.argmax() == mean.get_ydata().argmax()
+        assert [c.get_gid() for c in axes.collections] == ["spread"]
+    said = [text.get_text() for text in figure.texts]
+    # Nine beats a record, but the last, whose T wave is cut off.
+    assert said[0] == "A: mean of 16 beats of 2 records"
+    assert said[1].startswith("mean beat ± standard deviation over records, over the mean")
+    assert said[1].endswith("by additive")
+
+
+def test_one_record_has_no_spread_and_one_column_says_that_leads_are_alike():
+    figure = draw_average(an_average(records=1, columns=1), "A")
+    assert not any(axes.collections for axes in figure.axes[:12])
+    assert [text.get_text() for text in figure.texts] == [
+        "A: mean of 8 beats of 1 record",
+        "mean beat, over the mean attribution by additive, the same in every lead",
+    ]
+
+
+def test_the_mean_of_maps_without_a_sign_has_a_scale_from_nought():
+    bar = draw_average(an_average(method="saliency"), "A").axes[-1]
+    assert bar.get_ylim()[0] == 0
+    assert bar.get_ylabel().startswith("logit per mV per second")
+
+
+@pytest.mark.parametrize(
+    ("label", "match"), [("C", "a label that was averaged"), ("B", "no record of 'B'")]
+)
+def test_a_class_that_was_not_averaged_or_has_no_record_is_refused(label, match):
+    with pytest.raises(LabelError, match=match):
+        draw_average(an_average(), label)

@@ -64,6 +64,8 @@ def test_figures_maps_tables_and_sentences_are_written(store, tmp_path):
         assert maps["attribution"].shape[:2] == (3, 400)
         beats = np.load(tmp_path / f"maps/beats_{method}.npz", allow_pickle=False)
         assert beats["records"].tolist() == [3, 0]
+        drawn = [path.name for path in (tmp_path / "maps").glob(f"beats_{method}_*")]
+        assert drawn == [f"beats_{method}_A.png"]  # of B there is no record
         table = pd.read_csv(tmp_path / f"maps/waves_{method}.csv")
         assert set(table.record) == {1, 2, 3}
         assert set(table.label) == {"A"}

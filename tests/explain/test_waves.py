@@ -119,7 +119,9 @@ def test_beats_are_averaged_about_r_and_each_record_counts_once():
     assert abs(int(found.signal[0, :, 0].argmax()) - r) <= 2
     np.testing.assert_allclose(found.signal[0, :, 0].max(), 0.5 * (1 + 3) / 2, rtol=0.05)
     np.testing.assert_allclose(found.attribution_sd[0].max(), 0.5 * (3 - 1) / 2**0.5, rtol=0.05)
-    assert np.isnan(found.attribution[1]).all()
+    np.testing.assert_allclose(found.signal_sd[0, :, 0], found.attribution_sd[0, :, 0], atol=1e-6)
+    for empty in (found.signal, found.signal_sd, found.attribution, found.attribution_sd):
+        assert np.isnan(empty[1]).all()
 
 
 def test_a_record_of_equal_beats_is_its_own_mean_beat():

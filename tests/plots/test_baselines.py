@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from pictures import LARGEST_DIFFERENCE, compare_with_baseline, difference, rendered
 
+from ecglens.plots.beats import draw_beats
 from ecglens.plots.cases import Case, draw_case
 from ecglens.plots.curves import Curve, draw_history, draw_precision_recall, draw_roc
 from ecglens.plots.heat import draw_heat
@@ -48,6 +49,16 @@ def a_map():
     return 0.01 * np.abs(beats()) * sides
 
 
+def a_mean_beat(attribution, **options):
+    """Draw the second of the record's beats and of a map, with a tenth of it as its spread."""
+    beat = slice(81, 161)
+    offsets = np.arange(-35, 45) / RATE
+    signal = beats()[beat]
+    about = {"title": "CLBBB: mean of 2 beats", "subtitle": "over the mean attribution"}
+    spread = 0.05 + 0.1 * np.abs(signal)
+    return draw_beats(offsets, signal, attribution[beat], spread=spread, **about, **options)
+
+
 def a_case():
     return Case(a_faulty_record(), "CLBBB", a_map(), 0.91, 0.4, 0.2, 2.3, True)
 
@@ -81,6 +92,9 @@ FIGURES = {
     "heat_unsigned": lambda: draw_heat(a_record(), np.abs(a_map()), layout="3x4", signed=False),
     "segments": lambda: draw_segments(a_map().reshape(50, 20, 12).sum(1).T, window=0.2),
     "waves": lambda: draw_waves(WAVES, title="CLBBB"),
+    "beats_by_lead": lambda: a_mean_beat(a_map()),
+    "beats_by_time": lambda: a_mean_beat(a_map().sum(1, keepdims=True)),
+    "beats_unsigned": lambda: a_mean_beat(np.abs(a_map()), signed=False),
     "roc": lambda: draw_roc(CURVES, title="A title"),
     "precision_recall": lambda: draw_precision_recall(CURVES),
     "reliability": lambda: draw_reliability(FREQUENCIES),

@@ -19,28 +19,34 @@ class BeatAverage:
 
     The "glocal" maps of Wagner et al. 2024 (arXiv 2305.17043): local
     attributions, aligned by the R peak and averaged over a class. Every record counts once, however
-    many beats it has.
+    many beats it has. :func:`ecglens.explain.picture.draw_average` draws it.
 
     Parameters
     ----------
     labels : tuple of str
     offsets : ndarray of float64, shape (offsets,)
         s from R.
-    signal : ndarray of float32, shape (labels, offsets, 12)
-        Mean beat, mV; NaN for a label without records.
+    signal, signal_sd : ndarray of float32, shape (labels, offsets, 12)
+        Mean beat and standard deviation over records, mV; NaN for a label without records, the
+        latter below two.
     attribution, attribution_sd : ndarray of float32, shape (labels, offsets, 12 or 1)
-        Mean and standard deviation over records, logit a sample; the latter NaN below two records.
+        Likewise, logit a sample.
     records, beats : ndarray of int, shape (labels,)
         That went in.
+    method, of : str
+        As :class:`ecglens.explain.Explanation` has them: what the attribution means.
     """
 
     labels: tuple[str, ...]
     offsets: np.ndarray
     signal: np.ndarray
+    signal_sd: np.ndarray
     attribution: np.ndarray
     attribution_sd: np.ndarray
     records: np.ndarray
     beats: np.ndarray
+    method: str
+    of: str
 
 
 def average_beats(
@@ -89,30 +95,33 @@ class _Sums:
     def __init__(self, explanation: Explanation, steps: int) -> None:
         columns, labels = explanation.attribution.shape[2:]
         self.explanation = explanation
-        self.signal = np.zeros((labels, steps, 12))
-        self.map = np.zeros((labels, steps, columns))
-        self.squared = np.zeros_like(self.map)
+        # Of values and of their squares.
+        self.signal = np.zeros((2, labels, steps, 12))
+        self.map = np.zeros((2, labels, steps, columns))
         self.records, self.beats = np.zeros(labels, int), np.zeros(labels, int)
 
     def add(self, number: int, signal: np.ndarray, places: np.ndarray, member: np.ndarray) -> None:
-        beat = np.nan_to_num(signal[places]).mean(axis=0)
+        beat = np.nan_to_num(signal[places]).mean(axis=0, dtype=np.float64)
         maps = self.explanation.attribution[number][places].mean(axis=0, dtype=np.float64)
         for label in np.flatnonzero(member):
-            self.signal[label] += beat
-            self.map[label] += maps[..., label]
-            self.squared[label] += maps[..., label] ** 2
+            self.signal[:, label] += beat, beat**2
+            self.map[:, label] += maps[..., label], maps[..., label] ** 2
             self.records[label] += 1
             self.beats[label] += len(places)
 
     def average(self, offsets: np.ndarray) -> BeatAverage:
+        of = self.explanation
+        arrays = (*self._mean_and_spread(self.signal), *self._mean_and_spread(self.map))
+        counts = self.records, self.beats
+        return BeatAverage(of.labels, offsets, *arrays, *counts, of.method, of.of)
+
+    def _mean_and_spread(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         count = self.records[:, None, None].astype(float)
         with np.errstate(invalid="ignore", divide="ignore"):  # no record: NaN, as said above
-            mean = self.map / count
-            variance = np.maximum(self.squared - count * mean**2, 0) / (count - 1)
-            spread = np.where(count > 1, np.sqrt(variance), np.nan)
-            signal = self.signal / count
-        arrays = (signal.astype(np.float32), mean.astype(np.float32), spread.astype(np.float32))
-        return BeatAverage(self.explanation.labels, offsets, *arrays, self.records, self.beats)
+            mean = sums[0] / count
+            variance = np.maximum(sums[1] - count * mean**2, 0) / (count - 1)
+        spread = np.where(count > 1, np.sqrt(variance), np.nan)
+        return mean.astype(np.float32), spread.astype(np.float32)
 
 
 def mean_beat_record(signal: np.ndarray, rate: float) -> np.ndarray:

@@ -1,11 +1,14 @@
-"""An explanation by any method as a picture: its heat behind the tracing, and what it sums to."""
+"""An explanation by any method as a picture: of one record, or of a whole class."""
 
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from ecglens.errors import LabelError, did_you_mean
+from ecglens.explain.beats import BeatAverage
 from ecglens.explain.explanation import Explanation
 from ecglens.explain.methods import METHODS
+from ecglens.plots.beats import draw_beats
 from ecglens.plots.explained import sum_up, verdict
 from ecglens.plots.heat import draw_heat
 from ecglens.record import Record
@@ -68,6 +71,46 @@ def draw_explanation(
         speed=speed,
         gain=gain,
     )
+
+
+def draw_average(average: BeatAverage, label: str) -> Figure:
+    """Draw the mean beat of a label's records over their mean attribution, in twelve panels.
+
+    Parameters
+    ----------
+    average : BeatAverage
+    label : str
+
+    Raises
+    ------
+    LabelError
+        If the average has no such label, or no record of it.
+    """
+    if label not in average.labels:
+        mend = did_you_mean(label, average.labels)
+        raise LabelError("label", f"no {label!r}", "a label that was averaged", mend)
+    place = average.labels.index(label)
+    records, beats = int(average.records[place]), int(average.beats[place])
+    if not records:
+        raise LabelError("label", f"no record of {label!r}", "at least one with a whole beat")
+    method = METHODS[average.method]
+    counts = f"{_count(beats, 'beat')} of {_count(records, 'record')}"
+    about = " ± standard deviation over records" if records > 1 else ""
+    same = ", the same in every lead" if average.attribution.shape[2] == 1 else ""
+    return draw_beats(
+        average.offsets,
+        average.signal[place],
+        average.attribution[place],
+        spread=average.signal_sd[place],
+        title=f"{label}: mean of {counts}",
+        subtitle=f"mean beat{about}, over the mean attribution by {average.method}{same}",
+        signed=method.signed,
+        unit=method.unit.replace("logit", average.of),
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _sum_up(explanation: Explanation, place: int, label: str) -> str:

@@ -13,7 +13,7 @@ from ecglens.explain import explain, find_method
 from ecglens.explain.beats import average_beats
 from ecglens.explain.by_wave import sentence, table_by_wave
 from ecglens.explain.named_model import NamedModel
-from ecglens.explain.picture import draw_explanation
+from ecglens.explain.picture import draw_average, draw_explanation
 from ecglens.explain.waves import delineate
 from ecglens.plots.heat import save_figure
 from ecglens.record import Record
@@ -132,7 +132,8 @@ def explain_classes(
     """Write what each label comes from, over records that were found rightly.
 
     In ``maps``: ``waves_METHOD.csv``, attribution by record, label, wave and lead;
-    ``beats_METHOD.npz``, beat-aligned averages; ``sentences.json``.
+    ``beats_METHOD.npz``, beat-aligned averages, and ``beats_METHOD_LABEL.png``, the same as a
+    picture, where there is a record; ``sentences.json``.
 
     Returns
     -------
@@ -176,6 +177,9 @@ def _write_classes(explanation, signals, masks, belongs, peaks, folder: Path) ->
     table.to_csv(folder / f"waves_{explanation.method}.csv", index=False, float_format="%.6g")
     beats = average_beats(explanation, signals, belongs, peaks)
     np.savez_compressed(folder / f"beats_{explanation.method}.npz", **vars(beats))
+    for label in np.array(beats.labels)[beats.records > 0].tolist():
+        path = folder / f"beats_{explanation.method}_{_safe(label)}.png"
+        save_figure(draw_average(beats, label), path)
     return {label: sentence(table, label) for label in table.label.unique()}
 
 

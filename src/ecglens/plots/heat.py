@@ -119,7 +119,7 @@ def draw_heat(
     lines += [said] if said else []
     heading = MARGIN + 7.0 * bool(title) + 6.0 * len(lines)
     sheet = plan_sheet(record, layout, heading=heading, footing=16.0, speed=speed, gain=gain)
-    colours = ScalarMappable(Normalize(*_limits(density, signed)), HEAT if signed else FOR)
+    colours = ScalarMappable(Normalize(*limits(density, signed)), HEAT if signed else FOR)
     figure, axes = open_page(sheet)
     draw_grid(axes, sheet, FAINT)
     _draw_bands(axes, sheet, density, colours)
@@ -223,8 +223,8 @@ def _density(record: Record, attribution: np.ndarray, signed: bool) -> np.ndarra
     return columns * record.sampling_frequency
 
 
-def _limits(density: np.ndarray, signed: bool) -> tuple[float, float]:
-    """Return the ends of the colour scale, to two significant digits."""
+def limits(density: np.ndarray, signed: bool) -> tuple[float, float]:
+    """Return the ends of the colour scale of any values, to two significant digits."""
     strength = np.abs(density)
     # Where nearly all is exactly nought the percentile is, too; the maximum then sets the scale.
     limit = float(np.percentile(strength, ROBUST_PERCENTILE)) or float(strength.max()) or 1.0
@@ -277,7 +277,7 @@ def _draw_bands(axes: Axes, sheet: Sheet, density: np.ndarray, colours: ScalarMa
         # Colours once a column: much faster than once a pixel.
         band.set_data(colours.to_rgba(_by_pixel(image, extent[1] - left), bytes=True))
         axes.add_image(band)
-        against += _runs(image[0] <= HATCHED_FROM * colours.norm.vmin, *extent)
+        against += runs(image[0] <= HATCHED_FROM * colours.norm.vmin, *extent)
     if colours.norm.vmin < 0 and against:
         # One outline for all, so that the hatch runs through and is drawn once.
         outline = Outline.make_compound_path(*against)
@@ -314,8 +314,8 @@ def _bands(sheet: Sheet, columns: int):
         yield 0, start, stop, left, bottom, top
 
 
-def _runs(where: np.ndarray, left: float, right: float, bottom: float, top: float) -> list[Outline]:
-    """Return the rectangles of a band in which ``where`` (samples,) holds."""
+def runs(where: np.ndarray, left: float, right: float, bottom: float, top: float) -> list[Outline]:
+    """Return the rectangles of a band, from its edges, in which ``where`` (samples,) holds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(np.int8), [0]])))
     x = left + edges.reshape(-1, 2) * (right - left) / len(where)
     corners = ((0, bottom), (1, bottom), (1, top), (0, top), (0, bottom))
@@ -343,7 +343,7 @@ def _draw_colour_bar(
     bar.outline.set_linewidth(0.6)
     words = {"size": 9, "color": TEXT_COLOUR}
     if low < 0:
-        (hatched,) = _runs(np.array([True]), low, HATCHED_FROM * low, 0.0, 1.0)
+        (hatched,) = runs(np.array([True]), low, HATCHED_FROM * low, 0.0, 1.0)
         bar.ax.add_patch(PathPatch(hatched, facecolor="none", **HATCH))
     said = f"{unit} per second" + ("      against" if low < 0 else "")
     axes.text(right + 2, bottom, "for", **words)
