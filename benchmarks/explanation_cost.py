@@ -31,7 +31,7 @@ from gemm_share import SIZES, USUAL, card_of
 from inference import session, without_attribution
 
 from ecglens.errors import run_stage
-from ecglens.explain.gradcam import default_layer
+from ecglens.explain.networks import choose_layers
 from ecglens.export import export
 from ecglens.models import MODELS, build_model
 from ecglens.record import LEADS
@@ -70,7 +70,7 @@ def sessions(model: keras.Model, name: str, samples: int, rate: int) -> list[Cal
 
 def gradcam(model: keras.Model, *, compiled: bool) -> Callable[[np.ndarray], tuple]:
     """Return a function from one record to its probabilities and the first label's map."""
-    features = model.get_layer(default_layer(model)).output
+    features = model.get_layer(choose_layers(model)[0]).output
     both = keras.Model(model.input, [features, model.output["probability"]])
 
     def coarse(signals):

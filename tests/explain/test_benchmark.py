@@ -7,24 +7,26 @@ import pytest
 from keras import ops
 
 from ecglens.errors import ParameterError
-from ecglens.explain import NamedModel
+from ecglens.explain import METHODS, NamedModel
 from ecglens.explain.benchmark import COLUMNS, Benchmark, Settings, against_evidence, spread_out
 from ecglens.explain.faithfulness_cases import Cases, CaseSet
 from ecglens.explain.faithfulness_summary import MEAN, MEASURES, summarise
 from ecglens.models.additive import AdditiveHead
+from ecglens.models.crops import average_of_crops
+from ecglens.models.ensemble import mean_of
 from ecglens.record import LEADS
 
 RATE, SAMPLES, V1 = 100, 400, LEADS.index("V1")
 SETTINGS = Settings(dear=3, steps=5, removals=6)
 
 
-def planted():
+def planted(samples=SAMPLES):
     """A model whose label "spike" is the size of V1, moment by moment, and "flat" its opposite."""
     keras.utils.set_random_seed(2)
-    inputs = keras.Input((SAMPLES, 12), name="millivolts")
+    inputs = keras.Input((samples, 12), name="millivolts")
     x = keras.layers.Conv1D(2, 1, name="look")(inputs)
     x = keras.layers.ReLU(name="relu")(x)
-    model = keras.Model(inputs, AdditiveHead(2, SAMPLES, name="head")(x), name="planted")
+    model = keras.Model(inputs, AdditiveHead(2, samples, name="head")(x), name="planted")
     kernel = np.zeros((1, 12, 2), np.float32)
     kernel[0, V1, 0] = 1
     model.get_layer("look").set_weights([kernel, np.zeros(2, np.float32)])
@@ -121,6 +123,22 @@ def test_results_of_another_question_are_not_kept(bench, change):
 
 def test_all_methods_that_fit_are_judged_without_a_choice(bench):
     assert {"additive", "gradcam", "saliency", "shapley", "random"} <= set(bench.methods())
+
+
+@pytest.mark.parametrize("compose", ["mean", "crops"])
+def test_every_method_on_layers_is_judged_on_a_model_of_several(compose, tmp_path):
+    model = planted().model
+    if compose == "mean":
+        model = mean_of([model, planted().model], "mean")
+    else:
+        network = planted(SAMPLES // 2).model
+        model = average_of_crops(network, SAMPLES)
+    bench = Benchmark(NamedModel(model, ("spike", "flat"), RATE), [case_set()], SETTINGS)
+    assert bench.methods() == list(METHODS)
+    values = bench.run(["gradcam", "gradcam++", "guided_gradcam"], tmp_path)
+    found = summarise(values).query("label == @MEAN").set_index(["method", "measure"]).value
+    for name in ("gradcam", "gradcam++", "guided_gradcam"):
+        assert found[name]["localisation_time"] > 0.9
 
 
 def test_an_unknown_method_is_refused_with_the_nearest(bench):

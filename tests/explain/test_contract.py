@@ -1,4 +1,4 @@
-"""What every method promises on every model of the table."""
+"""What every method promises on every model of the table, and on what is made of several."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,8 @@ from tiny import TINY, randomised, signals, tiny
 from ecglens.errors import ModelError
 from ecglens.explain import METHODS, NamedModel, explain
 from ecglens.models import is_additive
+from ecglens.models.crops import average_of_crops
+from ecglens.models.ensemble import mean_of
 
 LABELS = ("A", "B", "C")
 QUICK = {
@@ -21,20 +23,37 @@ COMPLETE = [name for name, method in METHODS.items() if method.complete]
 FAST = ("signal_cam", "cnn")  # additive, and not; the rest of the table takes minutes
 
 
+def one(name, seed=1, **options):
+    return randomised(tiny(name, labels=3, **options), seed)
+
+
+def mean():
+    """Of two architectures, whose last features have 25 and 50 steps."""
+    return mean_of([one("signal_cam"), one("additive_resnet", 2, recurrent=0)], "mean")
+
+
+def crops():
+    return average_of_crops(one("signal_cam", samples=80), 200)
+
+
+COMPOSED = {"mean": mean, "crops": crops}
+
+
 def table():
     slow = pytest.mark.slow
-    return [name if name in FAST else pytest.param(name, marks=slow) for name in TINY]
+    single = [name if name in FAST else pytest.param(name, marks=slow) for name in TINY]
+    return [*single, *COMPOSED]
 
 
 @pytest.fixture(scope="module", params=table())
 def named(request):
-    model = randomised(tiny(request.param, labels=3), 1)
-    return NamedModel(model, LABELS, 100)
+    name = request.param
+    return NamedModel(COMPOSED[name]() if name in COMPOSED else one(name), LABELS, 100)
 
 
 @pytest.fixture(scope="module")
 def signal_cam():
-    return NamedModel(randomised(tiny("signal_cam", labels=3), 1), LABELS, 100)
+    return NamedModel(one("signal_cam"), LABELS, 100)
 
 
 def explained(named, method, x, labels=None, **options):

@@ -9,8 +9,9 @@ from tiny import randomised, signals, tiny
 
 from ecglens.explain import NamedModel, explain
 from ecglens.explain.evaluator import Evaluator
-from ecglens.explain.gradcam import default_layer, to_samples
+from ecglens.explain.gradcam import to_samples
 from ecglens.explain.guided import guided_model, rectifiers
+from ecglens.explain.networks import choose_layers
 from ecglens.models.additive import AdditiveHead
 
 
@@ -82,7 +83,7 @@ def test_a_map_of_nothing_stays_empty_and_is_noted(pooled):
 
 
 def test_any_layer_with_a_feature_map_can_be_named(pooled):
-    assert default_layer(pooled.model) == "relu"
+    assert choose_layers(pooled.model) == ("relu",)
     early = explain(pooled, signals(1, 40), method="gradcam", layer="conv")
     assert early.details["layer"] == "conv"
 

@@ -91,19 +91,37 @@ class Evaluator:
         ]
         return np.nan_to_num(np.concatenate(parts))
 
-    def layer_gradient(self, signals: np.ndarray, layer: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return a layer's features (n, …) and d value / d features (n, …, labels)."""
+    def layer_gradients(
+        self, signals: np.ndarray, layers: tuple[str, ...]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return of each network a layer's features and d value / d features.
+
+        Parameters
+        ----------
+        signals : ndarray, shape (n, samples, 12)
+        layers : tuple of str
+            One a network; see :func:`ecglens.explain.networks.choose_layers`.
+
+        Returns
+        -------
+        list of (ndarray, ndarray)
+            Shapes (n, …) and (n, …, labels), or n times as many as there are crops.
+        """
         from ecglens.explain import tape
 
         self.require_keras()
-        gradient_of = tape.layer_gradient(self.model.model, layer, self.of)
+        gradients_of = tape.layer_gradients(self.model.model, layers, self.of)
         self.gradient_passes += len(signals) * len(self.columns)
-        features, gradients = [], []
+        features, gradients = [], []  # a list a batch, of one array a network
         for part in self._batches(signals):
-            pairs = [gradient_of(part, column) for column in self.columns]
-            features.append(pairs[0][0])
-            gradients.append(np.stack([gradient for _, gradient in pairs], axis=-1))
-        return np.concatenate(features), np.concatenate(gradients)
+            columns = [gradients_of(part, column) for column in self.columns]
+            networks = list(zip(*columns, strict=True))
+            features.append([pairs[0][0] for pairs in networks])
+            gradients.append([np.stack([g for _, g in pairs], axis=-1) for pairs in networks])
+        return [
+            (np.concatenate(f), np.concatenate(g))
+            for f, g in zip(zip(*features, strict=True), zip(*gradients, strict=True), strict=True)
+        ]
 
     def _batches(self, signals: np.ndarray) -> Iterable[np.ndarray]:
         signals = np.asarray(signals, np.float32)

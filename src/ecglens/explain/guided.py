@@ -3,7 +3,6 @@
 import weakref
 
 import keras
-import numpy as np
 
 ACTIVATION_LAYERS = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU)
 RECTIFIERS = ("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish")
@@ -16,10 +15,11 @@ def guided_model(model: keras.Model) -> keras.Model:
     Guided backpropagation (Springenberg et al. 2015, arXiv 1412.6806): at each rectifier the
     gradient from above is cut at nought before its own slope applies. For ReLU that is the
     published rule; leaky, exponential and Gaussian ones, which the paper does not know, keep their
-    own slope. A rectifier inside a layer of our own is left as it is.
+    own slope. Those of nested models, such as the members of a mean, are guided too; a rectifier
+    inside a layer of our own is left as it is.
     """
     if model not in _GUIDED:
-        copy = keras.models.clone_model(model, clone_function=_guided_layer)
+        copy = keras.models.clone_model(model, clone_function=_guided_layer, recursive=True)
         _GUIDED[model] = copy
     _GUIDED[model].set_weights(model.get_weights())  # they may have changed since the last time
     return _GUIDED[model]
@@ -69,9 +69,11 @@ def guided(function):
 
 def rectifiers(model: keras.Model) -> int:
     """Return how many rectifiers of a model :func:`guided_model` changes."""
-    changed = [
-        isinstance(layer, ACTIVATION_LAYERS)
-        or getattr(getattr(layer, "activation", None), "__name__", "") in RECTIFIERS
-        for layer in model.layers
-    ]
-    return int(np.sum(changed))
+    return sum(map(_rectifies, model.layers))
+
+
+def _rectifies(layer) -> int:
+    if isinstance(layer, keras.Model):
+        return rectifiers(layer)
+    activation = getattr(layer, "activation", None)
+    return isinstance(layer, ACTIVATION_LAYERS) or getattr(activation, "__name__", "") in RECTIFIERS

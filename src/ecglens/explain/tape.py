@@ -6,7 +6,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from ecglens.errors import ModelError, ParameterError, did_you_mean
+from ecglens.errors import ModelError
+from ecglens.explain.networks import with_features
 
 # Compiled once a model and question; a model that is no longer used takes its functions with it.
 _COMPILED: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -30,63 +31,34 @@ def input_gradient(model: keras.Model, of: str) -> Callable[[np.ndarray, int], n
     return _kept(model, ("input", of), make)
 
 
-def layer_gradient(model: keras.Model, layer: str, of: str) -> Callable:
-    """Return a function (signals, column) -> features of a layer, d value / d features.
+def layer_gradients(model: keras.Model, layers: tuple[str, ...], of: str) -> Callable:
+    """Return a function (signals, column) -> a pair a network: features, d value / d features.
 
-    Raises
-    ------
-    ParameterError
-        If the model has no such layer, or the value does not depend on it.
+    Parameters
+    ----------
+    model : keras.Model
+    layers : tuple of str
+        One a network; see :func:`ecglens.explain.networks.choose_layers`.
+    of : {"logit", "probability"}
+        The model's own, not its networks'.
     """
 
-    found = find_layer(model, layer)  # first: what is no name may be no key
-
     def make():
-        features = found.output
-        both = keras.Model(model.input, {"features": features, "value": model.output[of]})
+        both = with_features(model, layers)
 
         def gradient(signals, column):
             with _tensorflow().GradientTape() as tape:
                 # Watched before the model runs: the tape then records all that follows from it.
                 tape.watch(signals)
                 given = both(signals, training=False)
-                value = given["value"][:, column]
-            slope = tape.gradient(value, given["features"], unconnected_gradients="zero")
-            return given["features"], slope
+                value = given[of][:, column]
+            features = given["features"]
+            slopes = tape.gradient(value, features, unconnected_gradients="zero")
+            return list(zip(features, slopes, strict=True))
 
         return _compiled(gradient, model)
 
-    return _kept(model, ("layer", layer, of), make)
-
-
-def find_layer(model: keras.Model, name: str):
-    """Return a layer by its name.
-
-    Raises
-    ------
-    ParameterError
-        If there is none, or it has no feature map over time.
-    """
-    usable = feature_layers(model)
-    if name not in usable:
-        there = name in [layer.name for layer in model.layers]
-        found = f"{name!r}, which has no feature map over time" if there else f"no layer {name!r}"
-        mend = did_you_mean(name, usable)
-        raise ParameterError("layer", found, f"a layer of {model.name} with a feature map", mend)
-    return model.get_layer(name)
-
-
-def feature_layers(model: keras.Model) -> list[str]:
-    """Return the names of the layers that give a feature map over time, first to last."""
-    return [
-        layer.name
-        for layer in model.layers
-        if not isinstance(layer, keras.layers.InputLayer) and _is_map(layer.output)
-    ]
-
-
-def _is_map(output) -> bool:
-    return len(getattr(output, "shape", ())) in (3, 4) and max(output.shape[1:-1]) > 1
+    return _kept(model, ("layers", layers, of), make)
 
 
 def _compiled(function: Callable, model: keras.Model) -> Callable:

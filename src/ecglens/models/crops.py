@@ -1,6 +1,7 @@
 """A network that was trained on short stretches, reading whole records; additive if it was."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 from keras import ops
@@ -77,6 +78,30 @@ def average_of_crops(network: keras.Model, samples: int) -> keras.Model:
     parts = network(Crops(crop, name="crops")(inputs))
     joined = JoinCrops(crop, samples, name="join")(parts_of(parts))
     return keras.Model(inputs, joined, name=network.name)
+
+
+class Cropped(NamedTuple):
+    """What a model of whole records reads them by.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Built at the crop's length.
+    starts : tuple of int
+        Samples at which the crops begin.
+    """
+
+    network: keras.Model
+    starts: tuple[int, ...]
+
+
+def crops_of(model: keras.Model) -> Cropped | None:
+    """Return the network of a model that averages crops; None of one that does not."""
+    for join in model.layers:
+        if isinstance(join, JoinCrops):
+            network = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+            return Cropped(network, tuple(crop_starts(join.crop, join.samples)))
+    return None
 
 
 def crop_starts(crop: int, samples: int) -> list[int]:
