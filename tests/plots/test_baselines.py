@@ -2,12 +2,15 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from pictures import LARGEST_DIFFERENCE, compare_with_baseline, difference, rendered
 
 from ecglens.plots.beats import draw_beats
 from ecglens.plots.cases import Case, draw_case
 from ecglens.plots.curves import Curve, draw_history, draw_precision_recall, draw_roc
+from ecglens.plots.explained import draw_explained
+from ecglens.plots.faithfulness import draw_faithfulness
 from ecglens.plots.heat import draw_heat
 from ecglens.plots.paper import draw_paper
 from ecglens.plots.quick import draw_quick
@@ -59,6 +62,27 @@ def a_mean_beat(attribution, **options):
     return draw_beats(offsets, signal, attribution[beat], spread=spread, **about, **options)
 
 
+def explained(attribution):
+    return draw_explained(
+        a_record(), "CLBBB", attribution,
+        probability=0.91, threshold=0.4, logit=2.3, bias=2.3 - float(a_map().sum()),
+        lines=["a warning"], layout="3x4",
+    )  # fmt: skip
+
+
+def methods_judged():
+    """Draw two measures of three methods, of which one does not apply to one of them."""
+    rows = [
+        ("additive", "localisation", 0.8, 0.7, 0.85), ("gradcam", "localisation", 0.6, 0.5, 0.7),
+        ("random", "localisation", 0.3, 0.28, 0.32), ("additive", "share", 0.31, 0.31, 0.31),
+        ("additive", "degradation", 0.4, 0.3, 0.5), ("random", "degradation", -0.1, -0.2, 0.0),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["method", "measure", "value", "low", "high"])
+    panels = [("localisation", "in the evidence", "high", "share"),
+              ("degradation", "degradation", "high", "")]  # fmt: skip
+    return draw_faithfulness(table, panels, title="a title")
+
+
 def a_case():
     return Case(a_faulty_record(), "CLBBB", a_map(), 0.91, 0.4, 0.2, 2.3, True)
 
@@ -95,6 +119,9 @@ FIGURES = {
     "beats_by_lead": lambda: a_mean_beat(a_map()),
     "beats_by_time": lambda: a_mean_beat(a_map().sum(1, keepdims=True)),
     "beats_unsigned": lambda: a_mean_beat(np.abs(a_map()), signed=False),
+    "explained": lambda: explained(a_map()),
+    "explained_not_additive": lambda: explained(None),
+    "faithfulness": methods_judged,
     "roc": lambda: draw_roc(CURVES, title="A title"),
     "precision_recall": lambda: draw_precision_recall(CURVES),
     "reliability": lambda: draw_reliability(FREQUENCIES),
