@@ -5,7 +5,8 @@
 Signals are drawn, so no data are needed. The peak is measured too: the best of matrix products of
 several sizes, in float32 as Keras multiplies here, and in bfloat16. A step is counted as three
 forward passes (one forward, two backward) of the multiplications of convolutions, recurrent and
-dense layers, as ``gemm_share.py`` counts them, two operations each.
+dense layers, as ``gemm_share.py`` counts them, two operations each. ECG-XPLAIM trains in the
+frequency domain, with fewer than are counted, so that its share may pass one.
 """
 
 import argparse
