@@ -14,7 +14,7 @@ if [ -z "${KEEP:-}" ]; then
   trap 'rm -rf "$KEEP"' EXIT
 fi
 mkdir -p "$KEEP"
-KEEP=$(realpath "$KEEP")  # the task's script works in a folder of its own
+KEEP=$(realpath "$KEEP")  # joined parts are named by it
 fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40 optimizer=adamw
   weight_decay=0.02 gradient_clip=1.0 ema=0.999
   augment.preset=own augment.scale.p=1.0 augment.lead_gain.p=1.0 augment.noise.size=0.03
@@ -22,19 +22,16 @@ fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=
   augment.time_warp.p=0.0 augment.respiration.p=0.0 augment.mains.p=0.0)
 
 part() {  # NAME MODEL [train parameters]
-  local name=$1 model=$2 settings=(-S "model.$2.dropout=0.2")
+  local name=$1 model=$2 until='' settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
   case $name in whole | recurrent) settings+=(-S "model.$model.detrend_degree=0") ;; esac
   if [ "$name" = recurrent ]; then
     settings+=(-S "model.$model.filters=[24,24,48,96]" -S "model.$model.blocks=1"
       -S "model.$model.recurrent=48")
-    export UNTIL=train
-  else
-    unset UNTIL
+    until=train
   fi
-  mkdir -p "$KEEP/$name"
-  MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" \
+  MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" ptb_xl "${settings[@]}"
 }
 

@@ -2,12 +2,17 @@
 # One task on PTB-XL at 100 Hz, from training to the gate, in a fresh clone. Keeps the small results
 # in benchmarks/results/NAME, by default of the task's name:
 # [MODEL=signal_cam] [NAME=...] bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [-S dvc parameters]
-# UNTIL=train stops before fold 10 is opened.
+# UNTIL=train stops before fold 10 is opened. KEEP=FOLDER keeps the trained model there, the signals that it
+# learnt from, and reports/TASK/MODEL/evaluation/thresholds.json.
 source "$(dirname "$0")/lib.sh"
 source=$(realpath "$1")
 task=$2
 model=${MODEL:-signal_cam}
 shift 2
+if [ -n "${KEEP:-}" ]; then  # what follows works in a folder of its own
+  mkdir -p "$KEEP"
+  KEEP=$(realpath "$KEEP")
+fi
 results="$root/benchmarks/results/${NAME:-$task}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -27,4 +32,8 @@ cp "models/$task/$model/trained"/{history.csv,run.json} "$results"
   cat timings.txt
   [ ! -f evaluate-export-promote.log ] || grep -E 'test macro|promoted|kept' evaluate-export-promote.log
 } | tee "$results/log.txt"
-[ -z "${KEEP:-}" ] || cp -r "models/$task/$model" data/ptb-xl/signals "$KEEP"
+if [ -n "${KEEP:-}" ]; then
+  cp -r "models/$task/$model" data/ptb-xl/signals "$KEEP"
+  thresholds=reports/$task/$model/evaluation/thresholds.json
+  [ ! -f "$thresholds" ] || cp "$thresholds" "$KEEP/$model"
+fi

@@ -81,7 +81,7 @@ def records_per_second(network: keras.Model, chosen: argparse.Namespace) -> list
     rates = []
     for _ in range(chosen.rounds + 1):
         start = time.perf_counter()
-        trainee.fit(batches, steps_per_epoch=STEPS, epochs=1, verbose=0)
+        trainee.fit(batches, steps_per_epoch=STEPS, epochs=1, shuffle=False, verbose=0)
         rates.append(STEPS * chosen.batch / (time.perf_counter() - start))
     return rates[1:]
 

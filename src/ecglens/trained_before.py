@@ -68,6 +68,9 @@ def find_joined(params: Params, task: str, data_sha256: str) -> tuple[Path, ...]
         for name in own:
             if theirs.get(name) != own[name]:
                 found = f"{folder}, trained with {name} {theirs.get(name)}"
-                raise ModelError("train.join", found, f"{name} {own[name]}, as of this training")
+                raise ModelError(
+                    "train.join", found, f"{name} {own[name]}, as of this training",
+                    "Only models of the same labels and the same prepared signals can be averaged.",
+                )  # fmt: skip
         files.append(file)
     return tuple(files)

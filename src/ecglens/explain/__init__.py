@@ -6,8 +6,10 @@ with ``bias`` to the logit. :data:`METHODS` says what each method needs and what
 
 The methods are our own code, because the libraries that were tried do not serve here: shap's
 permutation sampling takes one record at a time, draws from numpy's global generator and gives a
-spread where a standard error is needed (its exact values check ours in a test); xplique needs a
-second TensorFlow beside this one, and its Grad-CAM fails on signals.
+spread where a standard error is needed (its exact values check ours in a test); xplique 2.0.2 asks
+for a TensorFlow, scipy and scikit-learn older than ours, and its Grad-CAM and Grad-CAM++ end in an
+error on signals. Put beside ours without what it asks for, its saliency and gradient × input were
+equal to ours on real records, and its integrated gradients correlated at 1.0000.
 """
 
 import time
