@@ -124,6 +124,7 @@ class AdditiveResNetParams(AdditiveLeadsParams):
     kernel: int = at_least(1)
     fine: int = at_least(0)
     recurrent: int = at_least(0)
+    pooling: str = one_of("mean", "attention")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from ecglens.models import build_model
 from ecglens.models.additive import AdditiveHead, Spread
 
 
-def head(labels, samples, steps, features, seed=0):
+def head(labels, samples, steps, features, seed=0, **kind):
     """A head with drawn weights, built for features of shape (batch, steps, features)."""
-    layer = AdditiveHead(labels, samples)
+    layer = AdditiveHead(labels, samples, **kind)
     layer.build((None, steps, features))
     rng = np.random.default_rng(seed)
     layer.set_weights([rng.normal(size=w.shape).astype(np.float32) for w in layer.get_weights()])
@@ -37,6 +37,35 @@ def test_a_case_small_enough_for_pencil_and_paper():
     first, second = np.array([4, 3, 1, 0]) / 8, np.array([0, 1, 3, 4]) / 8
     expected = -1 / 2 * first + 4 / 2 * second
     np.testing.assert_allclose(outputs["attribution"][0, :, 0, 0], expected, atol=1e-6)
+
+
+def test_attention_small_enough_for_pencil_and_paper():
+    layer = AdditiveHead(labels=1, samples=2, attention=True)
+    layer.build((None, 2, 2))
+    weights = [[2.0], [-1.0]], [0.5], [[0.0], [np.log(3) / 3]]
+    layer.set_weights([np.array(weight, np.float32) for weight in weights])
+    # Scores v·f are ln 3 and 0, so the steps weigh 3/4 and 1/4; w·f is -1 and 4 as above.
+    outputs = numpy_outputs(layer, np.array([[[1.0, 3.0], [2.0, 0.0]]], np.float32))
+    assert outputs["logit"] == pytest.approx(0.5 - 3 / 4 + 4 / 4)
+    np.testing.assert_allclose(outputs["attribution"][0, :, 0, 0], [-3 / 4, 4 / 4], atol=1e-6)
+
+
+def test_attention_begins_as_the_mean_over_time():
+    mean, attentive = (AdditiveHead(2, 40, attention=one) for one in (False, True))
+    features = np.random.default_rng(1).normal(size=(3, 10, 5)).astype(np.float32)
+    mean(features), attentive(features)
+    attentive.set_weights([*mean.get_weights(), attentive.get_weights()[2]])
+    for name, value in numpy_outputs(mean, features).items():
+        np.testing.assert_allclose(numpy_outputs(attentive, features)[name], value, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"),
+    [({"positional": True}, (None, 10, 5)), ({"by_lead": True}, (None, 10, 12, 5))],
+)
+def test_attention_is_over_plain_steps_alone(kind, shape):
+    with pytest.raises(ValueError, match="attention is over steps"):
+        AdditiveHead(2, 40, attention=True, **kind).build(shape)
 
 
 def spreading_matrix(steps, samples):
@@ -80,9 +109,10 @@ def test_each_step_is_spread_about_its_own_middle_and_not_beyond_its_neighbours(
     labels=st.integers(1, 5),
     batch=st.integers(1, 3),
     seed=st.integers(0, 2**16),
+    attention=st.booleans(),
 )
-def test_attribution_and_bias_sum_to_the_logit(steps, extra, labels, batch, seed):
-    layer = head(labels, samples=steps + extra, steps=steps, features=6, seed=seed)
+def test_attribution_and_bias_sum_to_the_logit(steps, extra, labels, batch, seed, attention):
+    layer = head(labels, steps + extra, steps, features=6, seed=seed, attention=attention)
     features = np.random.default_rng(seed).normal(size=(batch, steps, 6)).astype(np.float32)
     outputs = numpy_outputs(layer, features)
     assert outputs["attribution"].shape == (batch, steps + extra, 1, labels)

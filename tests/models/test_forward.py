@@ -268,8 +268,9 @@ def excited(weights, x, name):
 
 @pytest.mark.parametrize("fine", [0, 2])
 @pytest.mark.parametrize("units", [0, 3])
-def test_additive_resnet(case, units, fine):
-    weights, x, answer = case("additive_resnet", recurrent=units, fine=fine)
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_additive_resnet(case, units, fine, pooling):
+    weights, x, answer = case("additive_resnet", recurrent=units, fine=fine, pooling=pooling)
     spread = 1
 
     def step(x, name):
@@ -289,8 +290,13 @@ def test_additive_resnet(case, units, fine):
         kernels = weights("recurrent")
         forward, back = recurrent(x, *kernels[:3]), recurrent(x[::-1], *kernels[3:])[::-1]
         x = np.concatenate([x, forward, back], axis=1)
-    kernel, bias = weights("head")
-    close(answer["logit"], x.mean(axis=0) @ kernel + bias)
+    if pooling == "mean":
+        kernel, bias = weights("head")
+        close(answer["logit"], x.mean(axis=0) @ kernel + bias)
+        return
+    kernel, bias, query = weights("head")
+    weighs = np.exp(x @ query) / np.exp(x @ query).sum(axis=0)
+    close(answer["logit"], (weighs * (x @ kernel)).sum(axis=0) + bias)
 
 
 def dilated(kernel, spread):

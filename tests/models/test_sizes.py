@@ -137,6 +137,11 @@ def test_a_recurrent_layer_adds_its_gates_and_its_features_in_the_head():
     assert trainable(model) == recurrent_additive_resnet(5)
 
 
+def test_attention_adds_a_second_weight_for_each_feature_and_label():
+    model = build_model("additive_resnet", samples=250, labels=5, pooling="attention")
+    assert trainable(model) == additive_resnet(5) + 128 * 5
+
+
 def test_ecg_xplaim_has_the_published_number_of_parameters():
     assert xplaim(1) == 3_533_185
     model = build_model("ecg_xplaim", samples=5000, labels=1)

@@ -21,6 +21,7 @@ TINY = {
         "blocks": 1,
         "kernel": 3,
         "recurrent": 3,
+        "pooling": "attention",
     },
     "additive_leads": {"filters": (2, 3, 4), "kernels": (5, 3, 3)},
     "inception1d": {"depth": 3, "filters": 2, "bottleneck": 3, "kernels": (9, 5, 3), "hidden": 4},

@@ -17,6 +17,12 @@ class AdditiveHead(keras.layers.Layer):
     ``w_k · f(t) / T``. The step's share is spread over the samples around it with linear weights
     that sum to one, so the attribution is smooth and still sums to the logit minus its bias.
 
+    With ``attention``, each label weighs the steps by itself in place of the plain mean,
+    ``logit_k = b_k + Σ_t a_kt w_k · f(t)`` with ``a_k = softmax_t(v_k · f(t))``: what one step
+    shows, such as an ectopic beat, is not thinned by all the others, and the sum stays exact
+    (attention of Ilse et al. 2018, arXiv 1802.04712, in the additive form of Javed et al. 2022,
+    arXiv 2206.01794).
+
     It is the class activation map of Zhou et al. 2016 (doi 10.1109/CVPR.2016.319), taken after the
     last activation and with its bias kept apart, which is what makes it add up.
 
@@ -30,6 +36,8 @@ class AdditiveHead(keras.layers.Layer):
         Weights of each step's own: a dense layer on the flattened features, in place of pooling.
     by_lead : bool
         Weights of each lead's own, for a network that keeps the leads apart.
+    attention : bool
+        Weights of time that the features give, in place of their mean over time. They begin alike.
     initializer : str
         Of the weights, a name that Keras knows.
 
@@ -40,12 +48,12 @@ class AdditiveHead(keras.layers.Layer):
     """
 
     def __init__(
-        self, labels: int, samples: int, *, positional: bool = False,
-        by_lead: bool = False, initializer: str = "glorot_uniform", **kwargs,
+        self, labels: int, samples: int, *, positional: bool = False, by_lead: bool = False,
+        attention: bool = False, initializer: str = "glorot_uniform", **kwargs,
     ) -> None:  # fmt: skip
         super().__init__(**kwargs)
         self.labels, self.samples, self.positional = labels, samples, positional
-        self.by_lead, self.initializer = by_lead, initializer
+        self.by_lead, self.attention, self.initializer = by_lead, attention, initializer
 
     def build(self, input_shape) -> None:
         _, steps, *leads, features = input_shape
@@ -53,11 +61,15 @@ class AdditiveHead(keras.layers.Layer):
             raise ValueError("a positional head takes features of shape (batch, steps, features)")
         if self.by_lead and not leads:
             raise ValueError("a head by lead takes features of shape (batch, steps, 12, features)")
+        if self.attention and (leads or self.positional):
+            raise ValueError("attention is over steps of shape (batch, steps, features), unplaced")
         # The initial size of a flattened layer's weights goes by all of its inputs.
         shape = (steps * features if self.positional else features, self.labels)
         shape = (*leads, *shape) if self.by_lead else shape
         self.kernel = self.add_weight(shape=shape, initializer=self.initializer, name="kernel")
         self.bias = self.add_weight(shape=(self.labels,), initializer="zeros", name="bias")
+        if self.attention:
+            self.query = self.add_weight(shape=shape, initializer="zeros", name="query")
         self.spread = Spread.linear(steps, self.samples)
         super().build(input_shape)
 
@@ -84,6 +96,9 @@ class AdditiveHead(keras.layers.Layer):
                 ops.transpose(features, (0, 2, 1, 3)), self.kernel[None] / (steps * leads[0])
             )
             return ops.transpose(by_lead, (0, 2, 1, 3))
+        if self.attention:
+            weights = ops.softmax(ops.matmul(features, self.query[None]), axis=1)
+            return weights * ops.matmul(features, self.kernel[None])
         # A batch of one for the kernel keeps this a single product in the exported graph.
         kernel = self.kernel / (steps * leads[0] if leads else steps)
         return ops.matmul(features, kernel[None, None] if leads else kernel[None])
@@ -99,9 +114,8 @@ class AdditiveHead(keras.layers.Layer):
 
     def get_config(self):
         own = {"labels": self.labels, "samples": self.samples, "positional": self.positional}
-        return {
-            **super().get_config(), **own, "by_lead": self.by_lead, "initializer": self.initializer
-        }  # fmt: skip
+        kinds = {"by_lead": self.by_lead, "attention": self.attention}
+        return {**super().get_config(), **own, **kinds, "initializer": self.initializer}
 
 
 def additive_outputs(logit, bias, attribution) -> dict:

@@ -3,9 +3,10 @@
 A convolutional trunk as Signal-CAM's (EMBC 2025, doi 10.1109/EMBC58623.2025.11253260), wider, then
 residual blocks (He et al. 2016, doi 10.1109/CVPR.2016.90) at one step in 80 ms (at 100 Hz), whose
 channels are weighed by the whole record (squeeze-and-excitation, Hu et al. 2018, doi
-10.1109/CVPR.2018.00745). Global average pooling and a dense layer end it, so that each logit is the
-exact sum of what the steps give to it. How deep, how wide and what training helps was chosen on
-PTB-XL's fold 9; ``benchmarks/results/own_model.md`` says what did and what did not.
+10.1109/CVPR.2018.00745). Pooling over time, by the mean or by each label's own weights, and a dense
+layer end it, so that each logit is the exact sum of what the steps give to it. How deep, how wide
+and what training helps was chosen on PTB-XL's fold 9; ``benchmarks/results/own_model.md`` says what
+did and what did not.
 """
 
 import keras
@@ -20,8 +21,8 @@ MOMENTUM = 0.95
 
 def build(
     *, samples: int, labels: int, filters=(32, 32, 64, 128), kernels=(11, 7, 7, 7),
-    blocks: int = 2, kernel: int = 5, recurrent: int = 0, dropout: float = 0.1, fine: int = 0,
-    **conditioning,
+    blocks: int = 2, kernel: int = 5, recurrent: int = 0, pooling: str = "mean",
+    dropout: float = 0.1, fine: int = 0, **conditioning,
 ) -> keras.Model:  # fmt: skip
     """Return the network; see :mod:`ecglens.models` for what goes in and comes out.
 
@@ -37,6 +38,9 @@ def build(
     recurrent : int
         Units of a recurrent layer (GRU) in each direction of time over the blocks' features, whose
         outputs stand beside these at each step; 0: none.
+    pooling : {"mean", "attention"}
+        Over time: with attention each label weighs the steps by what they show; see
+        :class:`ecglens.models.additive.AdditiveHead`.
     dropout : float
         Of the features before the head.
     fine : int
@@ -64,7 +68,7 @@ def build(
         past_and_future = keras.layers.Bidirectional(layer, name="recurrent")(x)
         x = keras.layers.Concatenate(name="with_recurrent")([x, past_and_future])
     x = keras.layers.Dropout(dropout, name="dropout")(x)
-    outputs = AdditiveHead(labels, samples, name="head")(x)
+    outputs = AdditiveHead(labels, samples, attention=pooling == "attention", name="head")(x)
     return keras.Model(inputs, outputs, name="additive_resnet")
 
 
