@@ -1,5 +1,6 @@
 """params.yaml, read and checked as a whole: an unknown word is an error, not a default."""
 
+import math
 import types
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -304,19 +305,20 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
     if isinstance(spec.type, types.GenericAlias):  # tuple[int, ...], tuple[float, ...]
         each = SimpleNamespace(type=spec.type.__args__[0], metadata=spec.metadata)
         if not isinstance(value, list):
-            raise ParameterError(where, repr(value), f"a list of type {_name(each.type)}")
+            raise ParameterError(where, repr(value), f"a list of type {each.type.__name__}")
         return tuple(_checked(each, item, f"{where}[{n}]") for n, item in enumerate(value))
     if spec.type is float and isinstance(value, str):
         with suppress(ValueError):  # the YAML 1.1 that PyYAML reads takes 1e-3 for a word
             value = float(value)
     wanted = (int, float) if spec.type is float else spec.type
     if not isinstance(value, wanted) or isinstance(value, bool):
-        raise ParameterError(where, repr(value), f"a value of type {_name(spec.type)}")
+        raise ParameterError(where, repr(value), f"a value of type {spec.type.__name__}")
     choices, lowest = spec.metadata.get("choices"), spec.metadata.get("lowest")
     if choices and value not in choices:
-        raise ParameterError(
-            where, repr(value), "one of the choices", did_you_mean(value, map(str, choices))
-        )
+        guess = did_you_mean(value, map(str, choices))
+        raise ParameterError(where, repr(value), "one of the choices", guess)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ParameterError(where, repr(value), "a finite number")
     if lowest is not None and not value >= lowest:
         raise ParameterError(where, repr(value), f"at least {lowest}")
     if (below := spec.metadata.get("below")) is not None and not value < below:
@@ -324,10 +326,6 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
     if (highest := spec.metadata.get("highest")) is not None and value > highest:
         raise ParameterError(where, repr(value), f"at most {highest}")
     return float(value) if spec.type is float else value
-
-
-def _name(kind: type | types.GenericAlias) -> str:
-    return getattr(kind, "__name__", str(kind))
 
 
 def _check_labels(labels: LabelsParams, path: str) -> None:

@@ -132,7 +132,6 @@ def test_a_kernel_of_no_samples_is_found_in_its_list(refused):
         ("train.batch_size", -1, "1"),
         ("train.patience", 0, "1"),
         ("train.learning_rate", -0.1, "0.0"),
-        ("train.learning_rate", float("nan"), "0.0"),
         ("train.seed", -1, "0"),
         ("simulated.records", 99, "100"),
         ("prepare.seconds", 0, "1.0"),
@@ -172,10 +171,17 @@ def test_guidance_beside_what_moves_a_sign_from_its_evidence(tmp_path, key, valu
         load_params(path)
 
 
-@pytest.mark.parametrize("seconds", [0.004, 0.005, 1e-300, 10.1, 1e308, float("inf")])
+@pytest.mark.parametrize("seconds", [0.004, 0.005, 1e-300, 10.1, 1e308])
 def test_a_stretch_of_no_sample_or_of_more_than_a_record(refused, seconds):
     words = r"at least a sample, 0\.01 s, and at most a record, 10 s\. 0 trains on whole records"
     refused("train.crop_seconds", seconds, rf"train: crop_seconds: found .*; expected {words}")
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), "inf", "-.inf"])
+@pytest.mark.parametrize("key", ["train.learning_rate", "train.crop_seconds", "promote.margin"])
+def test_a_number_without_an_end(refused, key, value):
+    words = "a finite number" if value != "-.inf" else "a value of type float"
+    refused(key, value, rf"{key.split('.')[1]}: found .*; expected {words}")
 
 
 def test_a_mean_of_no_network(refused):
