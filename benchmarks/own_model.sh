@@ -4,6 +4,8 @@
 #   crops  the mean of three networks trained on 2.5 s of a record at a time
 #   whole  one network trained on whole records, for rhythms, which take longer than that
 #   recurrent  one smaller network with a recurrent layer, trained on 5 s at a time
+#   attention  one network that weighs the moments by attention, trained on 5 s at a time
+#   attention_crops  one more, trained on 2.5 s at a time
 #   mean   of these five; needs the KEEP that the other three were run with
 #   leads  one network of the variant that keeps the leads apart, on crops
 # Without a part: the first four. `recurrent` is only trained, so that it does not open fold 10.
@@ -25,11 +27,12 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 until='' settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  case $name in whole | recurrent) settings+=(-S "model.$model.detrend_degree=0") ;; esac
+  case $name in whole | recurrent | attention) settings+=(-S "model.$model.detrend_degree=0") ;; esac
+  case $name in attention*) settings+=(-S "model.$model.pooling=attention") ;; esac
+  case $name in recurrent | attention*) until=train ;; esac
   if [ "$name" = recurrent ]; then
     settings+=(-S "model.$model.filters=[24,24,48,96]" -S "model.$model.blocks=1"
       -S "model.$model.recurrent=48")
-    until=train
   fi
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" ptb_xl "${settings[@]}"
@@ -41,6 +44,8 @@ for one in "${@:3}" $([ $# -gt 2 ] || echo crops whole recurrent mean); do
     crops) part crops additive_resnet epochs=40 crop_seconds=2.5 ensemble=3 "seed=${seed}1" ;;
     whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
     recurrent) part recurrent additive_resnet epochs=24 crop_seconds=5.0 "seed=${seed}5" ;;
+    attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
+    attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     mean)
       joined=$(printf "$KEEP/%s/additive_resnet/trained," crops whole recurrent)
