@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecglens.errors import ParameterError
 from ecglens.models import build_model
 from ecglens.models.additive import AdditiveHead, Spread
 
@@ -145,6 +146,13 @@ def test_shapes_are_known_before_anything_runs():
     outputs = layer(keras.Input((13, 6)))
     expected = layer.compute_output_shape((None, 13, 6))
     assert {name: value.shape for name, value in outputs.items()} == expected
+
+
+def test_an_unknown_pooling_is_an_error_and_not_the_mean():
+    with pytest.raises(
+        ParameterError, match=r"pooling: found 'maximum'; .* Known: attention, mean"
+    ):
+        build_model("additive_resnet", samples=400, labels=2, pooling="maximum")
 
 
 @pytest.mark.parametrize("fine", [1, 2])

@@ -12,11 +12,13 @@ did and what did not.
 import keras
 
 from ecglens.conditioning import condition
+from ecglens.errors import ParameterError, did_you_mean
 from ecglens.models.additive import AdditiveHead
 from ecglens.record import LEADS
 
 # Keras' 0.99 lags behind the high learning rates of a one-cycle schedule.
 MOMENTUM = 0.95
+POOLINGS = ("mean", "attention")
 
 
 def build(
@@ -48,7 +50,15 @@ def build(
         halves the attribution's step in time, and doubles the work behind it.
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
+
+    Raises
+    ------
+    ParameterError
+        If the pooling is not known.
     """
+    if pooling not in POOLINGS:
+        mend = did_you_mean(pooling, POOLINGS)
+        raise ParameterError("pooling", repr(pooling), "a known pooling", mend)
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
     pooled, dilation = len(filters) - fine, 1
