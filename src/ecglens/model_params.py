@@ -123,7 +123,6 @@ class AdditiveResNetParams(AdditiveLeadsParams):
     blocks: int = at_least(0)
     kernel: int = at_least(1)
     fine: int = at_least(0)
-    recurrent: int = at_least(0)
     pooling: str = one_of("mean", "attention")
 
 

@@ -29,7 +29,7 @@ def one(name, seed=1, **options):
 
 def mean():
     """Of two architectures, whose last features have 25 and 50 steps."""
-    return mean_of([one("signal_cam"), one("additive_resnet", 2, recurrent=0)], "mean")
+    return mean_of([one("signal_cam"), one("additive_resnet", 2)], "mean")
 
 
 def crops():

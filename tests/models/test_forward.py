@@ -267,10 +267,9 @@ def excited(weights, x, name):
 
 
 @pytest.mark.parametrize("fine", [0, 2])
-@pytest.mark.parametrize("units", [0, 3])
 @pytest.mark.parametrize("pooling", ["mean", "attention"])
-def test_additive_resnet(case, units, fine, pooling):
-    weights, x, answer = case("additive_resnet", recurrent=units, fine=fine, pooling=pooling)
+def test_additive_resnet(case, fine, pooling):
+    weights, x, answer = case("additive_resnet", fine=fine, pooling=pooling)
     spread = 1
 
     def step(x, name):
@@ -286,10 +285,6 @@ def test_additive_resnet(case, units, fine, pooling):
     past = x
     x = step(leaky(step(x, "block_1_1")), "block_1_2")
     x = leaky(excited(weights, x, "block_1") + past)
-    if units:
-        kernels = weights("recurrent")
-        forward, back = recurrent(x, *kernels[:3]), recurrent(x[::-1], *kernels[3:])[::-1]
-        x = np.concatenate([x, forward, back], axis=1)
     if pooling == "mean":
         kernel, bias = weights("head")
         close(answer["logit"], x.mean(axis=0) @ kernel + bias)

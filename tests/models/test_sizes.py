@@ -94,15 +94,6 @@ def additive_resnet(labels):
     return trunk + squeeze(64, 8) + squeeze(128, 16) + 2 * block + 129 * labels
 
 
-def recurrent_additive_resnet(labels):
-    """One block less, and in each direction three gates with two biases over 128 + 64 values."""
-    trunk = 11 * 12 * 32 + 7 * 32 * 32 + 7 * 32 * 64 + 7 * 64 * 128 + 2 * (32 + 32 + 64 + 128)
-    block = 2 * (5 * 128 * 128 + 2 * 128) + squeeze(128, 16)
-    both_directions = 2 * 3 * 64 * (128 + 64 + 2)
-    weighed = squeeze(64, 8) + squeeze(128, 16)
-    return trunk + weighed + block + both_directions + (128 + 2 * 64 + 1) * labels
-
-
 def additive_leads(labels):
     trunk = 11 * 16 + 7 * 16 * 16 + 7 * 16 * 32 + 7 * 32 * 64
     norms = 2 * 12 * (16 + 16 + 32 + 64)  # a scale and a shift for each lead and channel
@@ -130,11 +121,6 @@ def additive_leads(labels):
 )
 def test_trainable_parameters_are_those_counted_by_hand(name, samples, labels, expected):
     assert trainable(build_model(name, samples=samples, labels=labels)) == expected
-
-
-def test_a_recurrent_layer_adds_its_gates_and_its_features_in_the_head():
-    model = build_model("additive_resnet", samples=250, labels=5, blocks=1, recurrent=64)
-    assert trainable(model) == recurrent_additive_resnet(5)
 
 
 def test_attention_adds_a_second_weight_for_each_feature_and_label():

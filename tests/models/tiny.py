@@ -20,7 +20,6 @@ TINY = {
         "kernels": (5, 3, 3),
         "blocks": 1,
         "kernel": 3,
-        "recurrent": 3,
         "pooling": "attention",
     },
     "additive_leads": {"filters": (2, 3, 4), "kernels": (5, 3, 3)},

@@ -23,8 +23,8 @@ POOLINGS = ("mean", "attention")
 
 def build(
     *, samples: int, labels: int, filters=(32, 32, 64, 128), kernels=(11, 7, 7, 7),
-    blocks: int = 2, kernel: int = 5, recurrent: int = 0, pooling: str = "mean",
-    dropout: float = 0.1, fine: int = 0, **conditioning,
+    blocks: int = 2, kernel: int = 5, pooling: str = "mean", dropout: float = 0.1, fine: int = 0,
+    **conditioning,
 ) -> keras.Model:  # fmt: skip
     """Return the network; see :mod:`ecglens.models` for what goes in and comes out.
 
@@ -37,9 +37,6 @@ def build(
         Residual blocks after the trunk, with as many filters as its last convolution.
     kernel : int
         Of the blocks.
-    recurrent : int
-        Units of a recurrent layer (GRU) in each direction of time over the blocks' features, whose
-        outputs stand beside these at each step; 0: none.
     pooling : {"mean", "attention"}
         Over time: with attention each label weighs the steps by what they show; see
         :class:`ecglens.models.additive.AdditiveHead`.
@@ -73,10 +70,6 @@ def build(
             x = squeeze_and_excite(x, hidden=max(8, width // 8), name=f"trunk_{number}")
     for number in range(1, blocks + 1):
         x = _block(x, kernel, dilation=dilation, name=f"block_{number}")
-    if recurrent:
-        layer = keras.layers.GRU(recurrent, return_sequences=True, name="gru")
-        past_and_future = keras.layers.Bidirectional(layer, name="recurrent")(x)
-        x = keras.layers.Concatenate(name="with_recurrent")([x, past_and_future])
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = AdditiveHead(labels, samples, attention=pooling == "attention", name="head")(x)
     return keras.Model(inputs, outputs, name="additive_resnet")
