@@ -6,7 +6,8 @@
 #   attention        one that weighs the moments by attention, trained on 5 s at a time
 #   attention_crops  one more, trained on 2.5 s at a time
 #   mean             of these four; needs the KEEP that they were run with
-#   form_crops, form_attention, form   two networks for the form task alone, among its records, and their mean
+#   form_crops, form_attention  two networks for the form task alone, among its records
+#   form             the mean of these and of attention
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
@@ -54,10 +55,10 @@ for one in "${parts[@]}"; do
     mean) mean mean crops whole attention attention_crops ;;
     form_crops) part form_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}1" ;;
     form_attention) part form_attention additive_resnet epochs=24 crop_seconds=5.0 "seed=${seed}2" ;;
-    form) mean form form_crops form_attention ;;
+    form) mean form form_crops form_attention attention ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,11s/^# //p' "$0" >&2
+      sed -n '2,12s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

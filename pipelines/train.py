@@ -32,7 +32,7 @@ def main() -> None:
                 **asdict(getattr(params.model, name))),
         store, train, validation, params.train, params.crop, guide=guide,
         work=training_folder(task.name, name), start=find_trained(params.train.start_from),
-        joined=find_joined(params, task.name, store.sha256),
+        joined=find_joined(params, task, store.sha256),
     )  # fmt: skip
     remembered = training.folder
     with (

@@ -9,9 +9,13 @@ from mlflow import MlflowClient
 
 from ecglens import tracking
 from ecglens.errors import ModelError
+from ecglens.labels import get_task
+from ecglens.models.ensemble import Joined
 from ecglens.params import load_params
 from ecglens.tracking import RunInfo, start_run
 from ecglens.trained_before import find_joined, find_trained
+
+ABNORMAL = get_task("abnormal")
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +69,37 @@ def test_trained_models_are_found_to_join_a_mean(joining):
     params, write = joining
     write()
     (folder,) = params.train.join
-    assert find_joined(params, "abnormal", "1" * 64) == (Path(folder) / "model.keras",)
+    assert find_joined(params, ABNORMAL, "1" * 64) == (Joined(Path(folder) / "model.keras"),)
     unnamed = replace(params, train=replace(params.train, join=()))
-    assert find_joined(unnamed, "abnormal", "1" * 64) == ()
+    assert find_joined(unnamed, ABNORMAL, "1" * 64) == ()
+
+
+def test_a_model_of_more_labels_joins_by_those_of_the_task(joining):
+    params, write = joining
+    write(task="ptb_xl")
+    form, every = get_task("form"), get_task("ptb_xl")
+    (joined,) = find_joined(params, form, "1" * 64)
+    assert tuple(every.labels[place] for place in joined.columns) == form.labels
 
 
 def test_a_folder_without_a_training_cannot_join(joining):
     with pytest.raises(
         ModelError, match=r"train\.join: found no model\.keras and run\.json in .*trained"
     ):
-        find_joined(joining[0], "abnormal", "1" * 64)
+        find_joined(joining[0], ABNORMAL, "1" * 64)
 
 
 @pytest.mark.parametrize(
     ("changes", "signals", "message"),
     [
-        ({"task": "superclass"}, "1" * 64, "with task superclass; expected task abnormal"),
+        ({"task": "superclass"}, "1" * 64, "for superclass, without ABN.*; expected the labels"),
+        ({"task": "gone"}, "1" * 64, "trained for gone, without ABN"),
         ({"labels.uncertain": "present"}, "1" * 64, "uncertain present; expected .* absent"),
-        ({}, "2" * 64, "with signals 1+; expected signals 2+.* same labels"),
+        ({}, "2" * 64, "with signals 1+; expected signals 2+.* same label policy"),
     ],
 )
 def test_a_training_of_other_labels_or_signals_cannot_join(joining, changes, signals, message):
     params, write = joining
     write(**changes)
     with pytest.raises(ModelError, match=message):
-        find_joined(params, "abnormal", signals)
+        find_joined(params, ABNORMAL, signals)

@@ -125,9 +125,9 @@ class TrainParams:
         Networks of the seeds from ``seed`` on; the model is the mean of their logits. 0: none is
         trained, and the model is the mean of those that join.
     join : tuple of str
-        Folders of trained models, as the train stage writes them, for the same task and signals:
-        their networks become part of the mean as they are, such as ones trained on crops beside one
-        on whole records.
+        Folders of trained models, as the train stage writes them, of the same signals: their
+        networks become part of the mean as they are, such as ones trained on crops beside one on
+        whole records. Of a task with more labels, those of this one count.
     devices : int
         GPUs, or other devices of the Keras backend, that share each batch.
     """

@@ -8,6 +8,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from ecglens.errors import ModelError
+from ecglens.labels import Task, get_task, task_names
+from ecglens.models.ensemble import Joined
 from ecglens.params import Params
 from ecglens.tracking import KERAS_ARTIFACT, RunInfo, connect, flat
 
@@ -45,17 +47,19 @@ def find_trained(start_from: str) -> Path | None:
     return Path(folder)
 
 
-def find_joined(params: Params, task: str, data_sha256: str) -> tuple[Path, ...]:
-    """Return the files of the trained models that ``train.join`` names.
+def find_joined(params: Params, task: Task, data_sha256: str) -> tuple[Joined, ...]:
+    """Return the trained models that ``train.join`` names.
+
+    A model of another task joins where it answers all labels of this one, and more.
 
     Raises
     ------
     ModelError
-        If a folder holds no training, or one of other labels or signals, whose outputs would be
-        averaged with those of something else.
+        If a folder holds no training, or one that lacks a label, or of another policy or other
+        signals, whose outputs would be averaged with those of something else.
     """
-    own = {"task": task, **flat(asdict(params.labels), "labels."), "signals": data_sha256}
-    files = []
+    own = {**flat(asdict(params.labels), "labels."), "signals": data_sha256}
+    joined = []
     for folder in map(Path, params.train.join):
         file, run = folder / "model.keras", folder / "run.json"
         if not (file.is_file() and run.is_file()):
@@ -65,12 +69,26 @@ def find_joined(params: Params, task: str, data_sha256: str) -> tuple[Path, ...]
             )  # fmt: skip
         info = RunInfo.load(run)
         theirs = {**info.params, "signals": info.data_sha256}
+        answered = _labels(theirs["task"])
+        missing = [label for label in task.labels if label not in answered]
+        if missing:
+            raise ModelError(
+                "train.join", f"{folder}, trained for {theirs['task']}, without {missing[0]}",
+                f"the labels of {task.name}",
+                "Only models that answer all labels of a task can be averaged for it.",
+            )  # fmt: skip
         for name in own:
             if theirs.get(name) != own[name]:
                 found = f"{folder}, trained with {name} {theirs.get(name)}"
                 raise ModelError(
                     "train.join", found, f"{name} {own[name]}, as of this training",
-                    "Only models of the same labels and the same prepared signals can be averaged.",
+                    "Only models of the same label policy and prepared signals can be averaged.",
                 )  # fmt: skip
-        files.append(file)
-    return tuple(files)
+        places = tuple(answered.index(label) for label in task.labels)
+        joined.append(Joined(file, None if answered == task.labels else places))
+    return tuple(joined)
+
+
+def _labels(task: str) -> tuple[str, ...]:
+    """Return a task's labels; none where it is no longer known."""
+    return get_task(task).labels if task in task_names() else ()

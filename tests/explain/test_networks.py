@@ -13,13 +13,13 @@ from ecglens.explain.guided import guided_model, rectifiers
 from ecglens.explain.networks import Network, choose_layers, networks_of
 from ecglens.models.additive import AdditiveHead
 from ecglens.models.crops import average_of_crops
-from ecglens.models.ensemble import mean_of
+from ecglens.models.ensemble import mean_of, of_labels
 
 SAMPLES, CROP = 40, 16  # crops from the samples 0, 8, 16 and 24 on
 CAMS = ("gradcam", "gradcam++", "guided_gradcam")
 
 
-def network(seed, *, samples=SAMPLES, pool=1, inner=False):
+def network(seed, *, samples=SAMPLES, pool=1, inner=False, labels=2):
     """A pooled additive network, its rectifier a layer of its own or ``inner`` to another."""
     inputs = keras.Input((samples, 12))
     x = keras.layers.Conv1D(5, 3, padding="same", name="conv")(inputs)
@@ -28,7 +28,7 @@ def network(seed, *, samples=SAMPLES, pool=1, inner=False):
     x = keras.layers.Conv1D(4, 3, padding="same", activation=activation, name=name)(x)
     if pool > 1:
         x = keras.layers.MaxPooling1D(pool, name="pool")(x)
-    outputs = AdditiveHead(2, samples, name="head")(x)
+    outputs = AdditiveHead(labels, samples, name="head")(x)
     return randomised(keras.Model(inputs, outputs, name="network"), seed)
 
 
@@ -45,6 +45,9 @@ MODELS = {
     "mean of unequal steps": lambda: mean_of([network(1, pool=4), network(2, inner=True)], "mean"),
     "crops": lambda: crops(1, pool=2),
     "mean of crops and whole": lambda: mean_of([crops(1), network(2, pool=5)], "mean"),
+    "mean with some of more labels": lambda: mean_of(
+        [network(1), of_labels(network(2, labels=3), (2, 0))], "mean"
+    ),
     "mean of a mean": lambda: mean_of([mean_of([network(1), network(2)], "a"), network(3)], "mean"),
 }
 

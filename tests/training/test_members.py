@@ -11,7 +11,7 @@ import pytest
 from ecglens.errors import ModelError, ParameterError
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.models import build_model, load_model
-from ecglens.models.ensemble import mean_of
+from ecglens.models.ensemble import Joined, mean_of, of_labels
 from ecglens.train_params import TrainParams
 from ecglens.training import Training, make_reproducible, members, run_training
 from ecglens.training.tuning import head_places, only_head, take_weights
@@ -154,7 +154,7 @@ def test_the_folder_of_the_progress_follows_all_that_the_outcome_depends_on(
     others = [
         replace(training, params=replace(PARAMS, seed=4)),
         replace(training, start=path),
-        replace(training, joined=(path,)),
+        replace(training, joined=(Joined(path),)),
         replace(training, crop=100),
         replace(training, build=partial(build_model, "signal_cam", detrend_degree=2)),
         replace(training, store=replace(learnable.store, sha256="other")),
@@ -171,7 +171,7 @@ def test_trained_models_join_as_they_are_and_each_network_counts_once(
     two.model.save(tmp_path / "two.keras")
     third = replace(training, params=replace(PARAMS, seed=5))
     alone = run_training(third)
-    joined = run_training(replace(third, joined=(tmp_path / "two.keras",)))
+    joined = run_training(replace(third, joined=(Joined(tmp_path / "two.keras"),)))
     signals = learnable.store.millivolts(learnable.validation.rows)
     expected = (2 * logits(two.model, signals) + logits(alone.model, signals)) / 3
     np.testing.assert_allclose(logits(joined.model, signals), expected, atol=1e-4)
@@ -182,7 +182,7 @@ def test_trained_models_join_as_they_are_and_each_network_counts_once(
     assert joined.history == alone.history
     alone.model.save(tmp_path / "third.keras")
     nothing_trained = replace(PARAMS, ensemble=0)
-    files = (tmp_path / "two.keras", tmp_path / "third.keras")
+    files = tuple(Joined(tmp_path / f"{name}.keras") for name in ("two", "third"))
     mean = run_training(replace(training, params=nothing_trained, joined=files))
     np.testing.assert_allclose(logits(mean.model, signals), expected, atol=1e-4)
     assert mean.history == {"val_auroc": [mean.val_auroc]}
@@ -195,6 +195,29 @@ def test_a_model_whose_attribution_has_another_shape_cannot_join():
     )
     with pytest.raises(ModelError, match=r"additive_leads: found .*200, 12, 2.*200, 1, 2"):
         mean_of([one, leads], "mean")
+
+
+@pytest.mark.parametrize("name", ["signal_cam", "cnn"])
+def test_a_model_answers_some_of_its_labels_as_it_answers_all(name, tmp_path):
+    model = build_model(name, samples=200, labels=4)
+    of_labels(model, (3, 1)).save(tmp_path / "some.keras")
+    signals = np.random.default_rng(3).normal(size=(3, 200, 12)).astype(np.float32)
+    some, every = load_model(tmp_path / "some.keras")(signals), model(signals)
+    assert set(some) == set(every)
+    for part, value in every.items():
+        np.testing.assert_allclose(some[part], np.asarray(value)[..., [3, 1]], atol=1e-6)
+
+
+def test_a_model_of_more_labels_joins_a_mean_by_those_that_it_shares(training, learnable, tmp_path):
+    wide = build_model("signal_cam", samples=learnable.store.samples, labels=3)
+    wide.save(tmp_path / "wide.keras")
+    labels = learnable.validation.truth.shape[1]
+    columns = tuple(range(labels))[::-1]
+    joined = (Joined(tmp_path / "wide.keras", columns),)
+    mean = run_training(replace(training, params=replace(PARAMS, ensemble=0), joined=joined))
+    signals = learnable.store.millivolts(learnable.validation.rows)
+    expected = logits(wide, signals)[:, list(columns)]
+    np.testing.assert_allclose(logits(mean.model, signals), expected, atol=1e-4)
 
 
 def test_a_mean_of_models_that_are_not_additive_has_no_attribution(tmp_path):

@@ -1,12 +1,30 @@
 """The mean of several networks. The mean of additive models is additive."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 from keras import ops
 
 from ecglens.errors import ModelError
 from ecglens.models.additive import PARTS, parts_of
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A trained model that becomes part of a mean.
+
+    Parameters
+    ----------
+    file : Path
+        Of the model, as Keras saves it.
+    columns : tuple of int, optional
+        Of its labels, those of the mean in the mean's order; without it, they are the same.
+    """
+
+    file: Path
+    columns: tuple[int, ...] | None = None
 
 
 def mean_of(members: Sequence[keras.Model], name: str) -> keras.Model:
@@ -46,6 +64,21 @@ def members_of(model: keras.Model) -> list[keras.Model]:
     return [layer for layer in model.layers if isinstance(layer, keras.Model)]
 
 
+def of_labels(model: keras.Model, columns: Sequence[int]) -> keras.Model:
+    """Return a model that answers some of a model's labels, with their attribution, as it does.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of the table.
+    columns : sequence of int
+        Places of the labels among the model's.
+    """
+    return keras.Model(
+        model.input, OfLabels(tuple(columns), name="of_labels")(model.output), name=model.name
+    )
+
+
 def _shape(model: keras.Model) -> str:
     shapes = (part.shape[1:] for part in parts_of(model.output))
     outputs = dict(zip(PARTS, shapes, strict=False))
@@ -66,3 +99,27 @@ class MeanOfMembers(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         named = dict(zip(PARTS, input_shape[0], strict=False))
         return {"probability": named["logit"], **named}
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class OfLabels(keras.layers.Layer):
+    """Take some labels of each part of what a model puts out.
+
+    Parameters
+    ----------
+    columns : sequence of int
+    """
+
+    def __init__(self, columns: Sequence[int], **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.columns = tuple(columns)
+
+    def call(self, outputs):
+        return {name: ops.take(part, self.columns, axis=-1) for name, part in outputs.items()}
+
+    def compute_output_shape(self, input_shape):
+        width = len(self.columns)
+        return {name: (*shape[:-1], width) for name, shape in input_shape.items()}
+
+    def get_config(self):
+        return {**super().get_config(), "columns": self.columns}

@@ -13,7 +13,7 @@ import numpy as np
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.models import load_model
 from ecglens.models.crops import whole_and_cropped
-from ecglens.models.ensemble import mean_of, members_of
+from ecglens.models.ensemble import Joined, mean_of, members_of, of_labels
 from ecglens.splits import Split
 from ecglens.store import Store
 from ecglens.train_params import TrainParams
@@ -45,8 +45,8 @@ class Training:
         A trained model to begin with.
     guide : Guide or None
         The evidence of the training records, where ``params.guidance`` needs it.
-    joined : tuple of Path
-        Trained models for the same labels and records, which are averaged with what is trained.
+    joined : tuple of Joined
+        Trained models for the same labels, or for more, which are averaged with what is trained.
     """
 
     build: Callable[..., keras.Model]
@@ -58,7 +58,7 @@ class Training:
     work: Path
     start: Path | None = None
     guide: Guide | None = None
-    joined: tuple[Path, ...] = ()
+    joined: tuple[Joined, ...] = ()
 
     @property
     def labels(self) -> int:
@@ -72,7 +72,7 @@ class Training:
             part for split in (self.train, self.validation) for part in (split.rows, split.truth)
         ]
         begun = np.fromfile(self.start, np.uint8) if self.start else None
-        joined = [np.fromfile(path, np.uint8) for path in self.joined]
+        joined = [np.fromfile(one.file, np.uint8) for one in self.joined]
         shown = astuple(self.guide) if self.guide else ()
         model = self.build(samples=self.store.samples, labels=self.labels)
         parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown, *joined)
@@ -136,7 +136,7 @@ def run_training(
     """
     training = replace(training, work=training.folder)
     first, count = training.params.seed, training.params.ensemble
-    joined = [one for path in training.joined for one in members_of(load_model(path))]
+    joined = [network for one in training.joined for network in _networks(one)]
     if count == 1 and not joined:
         model, history = _one(training, training.params, callbacks(first))
         return Trained(model, history, max(history["val_auroc"]))
@@ -148,6 +148,14 @@ def run_training(
     model = mean_of(networks, networks[0].name)
     auroc = validation_auroc(model, training.store, training.validation)
     return Trained(model, _mean_history([history for _, history in made], auroc), auroc)
+
+
+def _networks(joined: Joined) -> list[keras.Model]:
+    """Return the networks of a trained model, each for the labels that are asked for."""
+    networks = members_of(load_model(joined.file))
+    if joined.columns is None:
+        return networks
+    return [of_labels(network, joined.columns) for network in networks]
 
 
 def _mean_history(histories: list[dict[str, list[float]]], auroc: float) -> dict[str, list[float]]:
