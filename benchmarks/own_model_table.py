@@ -4,8 +4,9 @@
 
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
-A star marks the part that is best at a task on fold 9; ``mean`` is put forward, for every task. Of
-``recurrent``, for which fold 10 is not opened by itself, there is only its log.
+A star marks the part that is best at a task on fold 9; ``mean`` is put forward, and ``form`` for
+the form task. ``whole`` and ``three_crops`` (the mean of three networks of crops) were also judged
+by themselves. Of networks for which fold 10 was not opened alone there is only the log.
 """
 
 import json
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 FOLDER = Path(__file__).parent / "results" / "own_model"
-PARTS = ("mean", "whole", "crops", "leads")
+PARTS = ("mean", "form", "whole", "three_crops", "leads")
 # What was to be reached, and the best of Strodthoff et al. 2021 (doi 10.1109/JBHI.2020.3022989)
 # on PTB-XL at 100 Hz.
 MARKS = {
@@ -27,15 +28,17 @@ MARKS = {
 def main() -> None:
     parts = {part: sorted((FOLDER / part).glob("seed_*")) for part in PARTS}
     parts = {part: seeds for part, seeds in parts.items() if seeds}
-    logs = [*(seed for seeds in parts.values() for seed in seeds), *FOLDER.glob("recurrent/seed_*")]
+    logs = FOLDER.glob("*/seed_*")
     print("macro AUROC, mean of seeds (lowest to highest); *: the part that fold 9 chooses")
-    print(f"{'task':<12}{'mark':>6}{'published':>11}   part (seeds){'fold 10':>23}{'fold 9':>23}")
+    print(f"{'task':<12}{'mark':>6}{'published':>11}   {'part (seeds)':<15}", end="")
+    print(f"{'fold 10':>25}{'fold 9':>25}")
     for task, (mark, published) in MARKS.items():
         figures = {part: figures_of(seeds, task) for part, seeds in parts.items()}
+        figures = {part: splits for part, splits in figures.items() if len(splits["test"])}
         best = max(figures, key=lambda part: figures[part]["validation"].mean())
         for part, splits in figures.items():
             row = f"{task:<12}{mark:>6.3f}{published:>11.3f} {'*' if part == best else ' '} "
-            row += f"{part:<6}({len(parts[part])})"
+            row += f"{part:<12}({len(parts[part])})"
             for split in ("test", "validation"):
                 values = splits[split]
                 row += f"{values.mean():>9.4f} ({values.min():.4f}-{values.max():.4f})"
@@ -47,12 +50,16 @@ def main() -> None:
 
 
 def figures_of(seeds: list[Path], task: str) -> dict[str, np.ndarray]:
-    """Return a task's AUROC of each seed, on both folds."""
+    """Return a task's AUROC of each seed, on both folds; none where it is not answered."""
     metrics = [json.loads((seed / "metrics.json").read_text()) for seed in seeds]
-    return {
-        split: np.array([one[split]["tasks"][task]["auroc"] for one in metrics])
-        for split in ("test", "validation")
-    }
+    found = {}
+    for split in ("test", "validation"):
+        tasks = [
+            one[split].get("tasks", {seed.parent.name: one[split]["macro"]})
+            for seed, one in zip(seeds, metrics, strict=True)
+        ]
+        found[split] = np.array([one[task]["auroc"] for one in tasks if task in one])
+    return found
 
 
 main()
