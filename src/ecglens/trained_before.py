@@ -69,11 +69,11 @@ def find_joined(params: Params, task: Task, data_sha256: str) -> tuple[Joined, .
             )  # fmt: skip
         info = RunInfo.load(run)
         theirs = {**info.params, "signals": info.data_sha256}
-        answered = _labels(theirs["task"])
+        answered = _labels(theirs.get("task"))
         missing = [label for label in task.labels if label not in answered]
         if missing:
             raise ModelError(
-                "train.join", f"{folder}, trained for {theirs['task']}, without {missing[0]}",
+                "train.join", f"{folder}, trained for {theirs.get('task')}, without {missing[0]}",
                 f"the labels of {task.name}",
                 "Only models that answer all labels of a task can be averaged for it.",
             )  # fmt: skip
@@ -89,6 +89,6 @@ def find_joined(params: Params, task: Task, data_sha256: str) -> tuple[Joined, .
     return tuple(joined)
 
 
-def _labels(task: str) -> tuple[str, ...]:
+def _labels(task: str | None) -> tuple[str, ...]:
     """Return a task's labels; none where it is no longer known."""
     return get_task(task).labels if task in task_names() else ()

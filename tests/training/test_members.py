@@ -208,6 +208,12 @@ def test_a_model_answers_some_of_its_labels_as_it_answers_all(name, tmp_path):
         np.testing.assert_allclose(some[part], np.asarray(value)[..., [3, 1]], atol=1e-6)
 
 
+def test_a_label_that_a_model_does_not_have_is_an_error():
+    model = build_model("signal_cam", samples=200, labels=4)
+    with pytest.raises(ModelError, match="signal_cam: found 4 labels; expected at least 5"):
+        of_labels(model, (0, 4))
+
+
 def test_a_model_of_more_labels_joins_a_mean_by_those_that_it_shares(training, learnable, tmp_path):
     wide = build_model("signal_cam", samples=learnable.store.samples, labels=3)
     wide.save(tmp_path / "wide.keras")

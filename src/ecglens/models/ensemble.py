@@ -73,7 +73,15 @@ def of_labels(model: keras.Model, columns: Sequence[int]) -> keras.Model:
         Of the table.
     columns : sequence of int
         Places of the labels among the model's.
+
+    Raises
+    ------
+    ModelError
+        If the model has fewer labels, as where the table of labels has grown since.
     """
+    labels = model.output["logit"].shape[-1]
+    if max(columns) >= labels:
+        raise ModelError(model.name, f"{labels} labels", f"at least {max(columns) + 1}")
     return keras.Model(
         model.input, OfLabels(tuple(columns), name="of_labels")(model.output), name=model.name
     )
