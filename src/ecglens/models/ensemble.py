@@ -77,11 +77,14 @@ def of_labels(model: keras.Model, columns: Sequence[int]) -> keras.Model:
     Raises
     ------
     ModelError
-        If the model has fewer labels, as where the table of labels has grown since.
+        If the model has fewer labels.
     """
     labels = model.output["logit"].shape[-1]
     if max(columns) >= labels:
-        raise ModelError(model.name, f"{labels} labels", f"at least {max(columns) + 1}")
+        raise ModelError(
+            model.name, f"{labels} labels", f"at least {max(columns) + 1}",
+            "The table of labels has changed since it was trained: train it anew.",
+        )  # fmt: skip
     return keras.Model(
         model.input, OfLabels(tuple(columns), name="of_labels")(model.output), name=model.name
     )
