@@ -5,8 +5,9 @@
 #   whole            one trained on whole records, for rhythms, which take longer than that
 #   attention        one that weighs the moments by attention, trained on 5 s at a time
 #   attention_crops  one more, trained on 2.5 s at a time
+#   inception        additive_inception, on 2.5 s at a time
 #   mean             of these four; needs the KEEP that they were run with
-#   form_crops, form_attention  two networks for the form task alone, among its records
+#   form_crops, form_attention, form_inception  networks for the form task alone, among its records
 #   form             the mean of these and of attention
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
@@ -18,6 +19,7 @@ if [ -z "${KEEP:-}" ]; then
 fi
 mkdir -p "$KEEP"
 KEEP=$(realpath "$KEEP")  # joined parts are named by it
+export CACHE="$KEEP/cache"
 fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40 optimizer=adamw
   weight_decay=0.02 gradient_clip=1.0 ema=0.999
   augment.preset=own augment.scale.p=1.0 augment.lead_gain.p=1.0 augment.noise.size=0.03
@@ -38,12 +40,12 @@ part() {  # NAME MODEL [train parameters]
 
 mean() {  # NAME PART...: of networks that were kept
   local joined
-  joined=$(printf "$KEEP/%s/additive_resnet/trained," "${@:2}")
+  joined=$(for one in "${@:2}"; do printf '%s,' "$KEEP/$one"/additive_*/trained; done)
   part "$1" additive_resnet epochs=1 ensemble=0 "join=[${joined%,}]"
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-# Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
+# Seeds 11 to 18 are of the first, 21 to 28 of the second: no two share a network.
 parts=(crops whole attention attention_crops mean form_crops form_attention form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
@@ -52,13 +54,15 @@ for one in "${parts[@]}"; do
     whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
     attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
+    inception) part inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}8" ;;
     mean) mean mean crops whole attention attention_crops ;;
     form_crops) part form_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}1" ;;
     form_attention) part form_attention additive_resnet epochs=24 crop_seconds=5.0 "seed=${seed}2" ;;
+    form_inception) part form_inception additive_inception epochs=24 crop_seconds=2.5 "seed=${seed}3" ;;
     form) mean form form_crops form_attention attention ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,12s/^# //p' "$0" >&2
+      sed -n '2,13s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

@@ -3,7 +3,8 @@
 # in benchmarks/results/NAME, by default of the task's name:
 # [MODEL=signal_cam] [NAME=...] bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [-S dvc parameters]
 # UNTIL=train stops before fold 10 is opened. KEEP=FOLDER keeps the trained model there, the signals that it
-# learnt from, and reports/TASK/MODEL/evaluation/thresholds.json.
+# learnt from, and reports/TASK/MODEL/evaluation/thresholds.json. CACHE=FOLDER is DVC's cache there, so that
+# PTB-XL is fetched and prepared once for all runs that name it.
 source "$(dirname "$0")/lib.sh"
 source=$(realpath "$1")
 task=$2
@@ -17,6 +18,7 @@ results="$root/benchmarks/results/${NAME:-$task}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fresh_clone "$folder/clone"
+[ -z "${CACHE:-}" ] || dvc config --local cache.dir "$CACHE"
 data=(-S dataset=ptb-xl -S "ptb-xl.folder=$source" -S "tasks=[$task]" -S "models=[$model]")
 timed fetch-label-prepare dvc exp run "${data[@]}" "$@" prepare
 timed train dvc repro "train@$task-$model"
