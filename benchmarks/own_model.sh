@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10:
+# Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10. Each network learns the
+# form task a second time, among that task's records alone (train.beside):
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
 #   crops            a network trained on 2.5 s of a record at a time
 #   whole            one trained on whole records, for rhythms, which take longer than that

@@ -14,7 +14,7 @@ from ecglens.labels import get_task
 from ecglens.models import build_model
 from ecglens.params import load_params, trained_folder, training_folder, training_metrics
 from ecglens.plots.curves import draw_history
-from ecglens.splits import load_split
+from ecglens.splits import learnt_together, load_split
 from ecglens.store import open_store
 from ecglens.trained_before import find_joined, find_trained
 from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run_training
@@ -23,8 +23,10 @@ from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run
 def main() -> None:
     params, task, name = load_params(), get_task(sys.argv[1]), sys.argv[2]
     store = open_store(params.signals)
+    tasks = [task, *([get_task(params.train.beside)] if params.train.beside else [])]
     train, validation = (
-        load_split(params.manifest, store, task, s) for s in ("train", "validation")
+        learnt_together([load_split(params.manifest, store, one, split) for one in tasks])
+        for split in ("train", "validation")
     )
     guide = load_guide(params.manifest, train, task, store) if params.train.guidance else None
     training = Training(
@@ -32,7 +34,7 @@ def main() -> None:
                 **asdict(getattr(params.model, name))),
         store, train, validation, params.train, params.crop, guide=guide,
         work=training_folder(task.name, name), start=find_trained(params.train.start_from),
-        joined=find_joined(params, task, store.sha256),
+        joined=find_joined(params, task, store.sha256), own=len(task.labels),
     )  # fmt: skip
     remembered = training.folder
     with (
@@ -48,6 +50,10 @@ def main() -> None:
         )  # fmt: skip
         trained.model.save(folder / "model.keras")
         run.save(folder / "run.json")
+        if trained.beside is not None:
+            (folder / "beside").mkdir()
+            trained.beside.save(folder / "beside" / "model.keras")
+            run.of_task(params.train.beside).save(folder / "beside" / "run.json")
         table = pd.DataFrame(trained.history).rename_axis("epoch").reset_index()
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
         tracking.log_training(trained.figures, training_metrics(task.name, name))

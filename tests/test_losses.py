@@ -81,3 +81,24 @@ def test_two_class_cross_entropy_is_bce_of_the_difference():
     two_class = -np.take_along_axis(log_softmax, truth[..., None].astype(int), axis=-1).mean()
     found = value(build_loss("bce", truth, **PLAIN), truth, second - first)
     assert found == pytest.approx(two_class, rel=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), smoothing=st.sampled_from([0.0, 0.3]))
+def test_what_is_not_asked_counts_for_nothing_and_labels_weigh_alike(seed, smoothing):
+    truth, logit = cases(seed, records=8)
+    truth[:5, 2] = truth[6:, 1] = np.nan
+    loss = build_loss("bce", truth, label_smoothing=smoothing, focal_gamma=2.0)
+    smooth = truth * (1 - smoothing) + smoothing / 2
+    expected = np.nanmean(cross_entropy(smooth, logit), axis=0).mean()  # over records, then labels
+    assert value(loss, truth, logit) == pytest.approx(expected, 1e-4)
+    logit[:5, 2] += 100
+    assert value(loss, truth, logit) == pytest.approx(expected, 1e-4)
+
+
+def test_the_loss_of_what_is_asked_survives_saving():
+    truth, logit = cases(2)
+    truth[0, 1] = np.nan
+    loss = build_loss("bce", truth, **PLAIN)
+    again = type(loss).from_config(loss.get_config())
+    assert value(again, truth, logit) == value(loss, truth, logit)

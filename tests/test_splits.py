@@ -10,7 +10,7 @@ from ecglens.datasets import ptb_xl as layout
 from ecglens.errors import DatasetError, LabelError, ParameterError
 from ecglens.labels import SPLITS, Policy, Task, get_task
 from ecglens.manifests import with_draws, with_labels
-from ecglens.splits import load_split
+from ecglens.splits import learnt_together, load_split
 from ecglens.store import Store
 
 TASK = get_task("rhythm_conduction")
@@ -136,3 +136,24 @@ def test_undecided_records_are_left_out_of_the_tasks_that_ask(table, tmp_path):
     assert first not in asking.record_ids
     other = load_split(tmp_path / "manifest.parquet", store, Task("a", ("AFIB",)), "test")
     assert first in other.record_ids
+
+
+def test_tasks_learnt_together_ask_each_label_of_their_own_records(table, manifest):
+    store = a_store(np.random.default_rng(1).permutation(table.record_id.to_numpy()))
+    few = Task("paced", ("PACE", "NORM"), ("PACE", "NORM"))
+    afib = Task("afib", ("AFIB",), ("AFIB", "PACE"))
+    parts = [load_split(manifest, store, task, "train") for task in (few, afib)]
+    both = learnt_together(parts)
+    assert set(both.record_ids) == set(parts[0].record_ids) | set(parts[1].record_ids)
+    assert np.array_equal(both.record_ids, store.record_ids[both.rows])
+    assert np.array_equal(both.rows, np.unique(both.rows)) and both.truth.shape[1] == 3
+    for part, columns in zip(parts, (both.truth[:, :2], both.truth[:, 2:]), strict=True):
+        asked = ~np.isnan(columns)
+        assert np.array_equal(asked.all(axis=1), asked.any(axis=1))
+        assert np.array_equal(both.rows[asked[:, 0]], part.rows)
+        assert np.array_equal(columns[asked[:, 0]], part.truth)
+
+
+def test_one_task_by_itself_is_its_own_split(table, manifest):
+    split = load_split(manifest, a_store(table.record_id), TASK, "validation")
+    assert learnt_together([split]) is split

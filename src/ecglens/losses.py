@@ -24,12 +24,16 @@ def build_loss(
         Binary cross-entropy; with :func:`positive_weights`; or focal (Lin et al. 2017, arXiv
         1708.02002), which counts what is sure already for less.
     truth : ndarray, shape (records, labels)
-        Of the training records.
+        Of the training records. Where some is NaN, which "bce" alone takes, a label counts by the
+        records of which it is asked.
     label_smoothing : float
         0 to 1: this share of each truth is replaced by one half.
     focal_gamma : float
         How much less; 0 is binary cross-entropy.
     """
+    if name == "bce" and np.isnan(truth).any():
+        asked = (~np.isnan(truth)).mean(axis=0)
+        return AskedBinaryCrossentropy(asked.tolist(), label_smoothing)
     if name == "bce":
         return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     if name == "weighted_bce":
@@ -45,6 +49,36 @@ def positive_weights(truth: np.ndarray) -> list[float]:
     """Return negatives / positives of each label, at most 50."""
     positives = np.maximum(truth.sum(axis=0), 1)
     return np.minimum((len(truth) - positives) / positives, HIGHEST_WEIGHT).tolist()
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class AskedBinaryCrossentropy(keras.losses.Loss):
+    """Binary cross-entropy of labels that are not asked of every record; a truth of NaN is not.
+
+    Each label's mean is over the records of which it is asked, so that all labels weigh alike.
+
+    Parameters
+    ----------
+    asked : list of float
+        Share of the training records of which each label is asked.
+    label_smoothing : float
+    """
+
+    def __init__(self, asked: list[float], label_smoothing: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.asked, self.label_smoothing = list(asked), label_smoothing
+
+    def call(self, y_true, y_pred):
+        truth = ops.cast(y_true, y_pred.dtype)
+        known = ~ops.isnan(truth)
+        truth = ops.where(known, truth, ops.zeros_like(truth))
+        truth = truth * (1 - self.label_smoothing) + self.label_smoothing / 2
+        weights = ops.cast(known, y_pred.dtype) / np.asarray(self.asked, "float32")
+        return ops.mean(weights * (ops.softplus(y_pred) - y_pred * truth), axis=-1)
+
+    def get_config(self):
+        own = {"asked": self.asked, "label_smoothing": self.label_smoothing}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("ecglens")

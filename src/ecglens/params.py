@@ -251,6 +251,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     _check_names(f"{path}: tasks", params.tasks, task_names())
     _check_names(f"{path}: models", params.models, [f.name for f in fields(ModelParams)])
     _check_labels(params.labels, str(path))
+    if params.train.beside:
+        others = [task for task in task_names() if task not in params.tasks]
+        _check_names(f"{path}: train: beside", [params.train.beside], others)
     rate, seconds = params.prepare.sampling_frequency, params.prepare.seconds
     check_training(params.train, f"{path}: train", rate, seconds)
     known_rules(params.prepare.quality, f"{path}: prepare: quality")
@@ -331,9 +334,7 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
 def _check_labels(labels: LabelsParams, path: str) -> None:
     """Refuse a policy or a draw that means nothing."""
     if labels.likelihood > 100:
-        raise ParameterError(
-            f"{path}: labels: likelihood", str(labels.likelihood), "percent, 0-100"
-        )
+        raise ParameterError(f"{path}: labels: likelihood", str(labels.likelihood), "0-100 percent")
     for task, wanted in labels.draws.items():
         _check_names(f"{path}: labels: draws", [task], task_names())
         check_draw(get_task(task), wanted, f"{path}: labels: draws: {task}")

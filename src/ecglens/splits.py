@@ -1,6 +1,7 @@
 """Which prepared records a task trains, validates and tests on, and their truth."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ class Split:
         Their places in the store.
     record_ids : ndarray of int64, shape (records,)
     truth : ndarray of float32, shape (records, labels)
+        NaN where a label is not asked: only :func:`learnt_together` makes such.
     abstained : int
         Records that would take part but for their quality; they are not among ``rows``.
     patients : ndarray, shape (records,), optional
@@ -39,6 +41,31 @@ class Split:
     truth: np.ndarray
     abstained: int = 0
     patients: np.ndarray | None = None
+
+
+def learnt_together(splits: Sequence[Split]) -> Split:
+    """Return one split of all records that take part in any of several tasks.
+
+    The truth has the labels of the first, then those of the next. A label is asked of its own
+    task's records alone, so that a statement of two tasks may be learnt twice: among all records,
+    and among those that the other task has.
+
+    Parameters
+    ----------
+    splits : sequence of Split
+        Of one name and one store, a task each.
+    """
+    if len(splits) == 1:
+        return splits[0]
+    rows, first = np.unique(np.concatenate([one.rows for one in splits]), return_index=True)
+    truth = np.full((len(rows), sum(one.truth.shape[1] for one in splits)), np.nan, np.float32)
+    column = 0
+    for one in splits:
+        width = one.truth.shape[1]
+        truth[np.searchsorted(rows, one.rows), column : column + width] = one.truth
+        column += width
+    ids = np.concatenate([one.record_ids for one in splits])[first]
+    return replace(splits[0], rows=rows, record_ids=ids, truth=truth, patients=None)
 
 
 def load_split(manifest: Path, store: Store, task: Task, split: str) -> Split:

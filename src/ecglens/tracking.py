@@ -61,6 +61,10 @@ class RunInfo:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
+    def of_task(self, task: str) -> "RunInfo":
+        """Return the same run as that of a task which was learnt beside its own."""
+        return replace(self, params={**self.params, "task": task, "train.beside": ""})
+
     @classmethod
     def load(cls, path: Path) -> "RunInfo":
         """Read what :meth:`save` wrote."""

@@ -124,6 +124,10 @@ class TrainParams:
     ensemble : int
         Networks of the seeds from ``seed`` on; the model is the mean of their logits. 0: none is
         trained, and the model is the mean of those that join.
+    beside : str
+        Another task, whose labels the network learns as well, each among that task's own records;
+        the model answers its own labels, and a second one, saved beside it, those of the other.
+        Needs the loss "bce", and no guidance.
     join : tuple of str
         Folders of trained models, as the train stage writes them, of the same signals: their
         networks become part of the mean as they are, such as ones trained on crops beside one on
@@ -158,6 +162,7 @@ class TrainParams:
     head: str = one_of("kept", "new", default="kept")
     freeze_epochs: int = at_least(0, 0)
     ensemble: int = at_least(0, 1)
+    beside: str = ""
     join: tuple[str, ...] = ()
     devices: int = at_least(1, 1)
 
@@ -177,8 +182,9 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     ------
     ParameterError
         If the stretches to train on are shorter than a sample or longer than a record; if no
-        network is trained and none joins; or if there is guidance together with what moves or mixes
-        a record's signs, by its name.
+        network is trained and none joins; if labels of another task are learnt beside by a loss
+        or guidance that asks every label of every record; or if there is guidance together with
+        what moves or mixes a record's signs, by its name.
     """
     # What rounds to no sample would train on whole records.
     crop = train.crop_seconds
@@ -192,6 +198,9 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
         raise ParameterError(
             f"{where}: ensemble", "0, and nothing to join", "at least 1, or models in train.join"
         )
+    if train.beside and (train.loss != "bce" or train.guidance):
+        found = f"{train.beside}, with {train.loss} and guidance {train.guidance:g}"
+        raise ParameterError(f"{where}: beside", found, "loss bce and guidance 0 beside it")
     if not train.guidance:
         return
     changes = PRESETS.get(train.augment.preset, train.augment)

@@ -251,3 +251,10 @@ def test_equal_probabilities_follow_their_logits_and_pass_no_threshold(logits):
     seen = np.unique(probability).astype(np.float64)
     for threshold in [*seen, *((seen[1:] + seen[:-1]) / 2)]:
         np.testing.assert_array_equal(found >= threshold, probability >= threshold)
+
+
+def test_macro_auroc_counts_a_record_only_for_the_labels_that_it_was_asked():
+    truth = np.array([[1, 1], [0, 0], [1, np.nan], [0, np.nan], [0, 1]], np.float32)
+    logit = np.array([[3, 1], [2, 2], [1, 9], [0, -9], [0, 3]], np.float32)
+    # The first label: of six pairs 5 in order. The second: two pairs, one in order.
+    assert macro_auroc(truth, logit) == pytest.approx((5 / 6 + 1 / 2) / 2)

@@ -188,6 +188,21 @@ def test_a_mean_of_no_network(refused):
     refused("train.ensemble", 0, r"train: ensemble: found 0, and nothing to join; .*train\.join")
 
 
+def test_a_task_learnt_beside_that_is_not_known_or_trained_itself(refused):
+    refused("train.beside", "from", r"train: beside: found 'from'; .*\bform\b")
+    refused("train.beside", "rhythm_conduction", r"train: beside: found 'rhythm_conduction'")
+
+
+@pytest.mark.parametrize(("key", "value"), [("loss", "focal"), ("guidance", 0.1)])
+def test_a_task_learnt_beside_by_what_asks_every_record(tmp_path, key, value):
+    content = yaml.safe_load(OWN.read_text("utf-8"))
+    content["train"] |= {"beside": "superclass", key: value}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParameterError, match=r"beside: found superclass, with .*loss bce and guid"):
+        load_params(path)
+
+
 @pytest.mark.parametrize("key", ["tasks", "models"])
 def test_an_empty_list_of_tasks_or_models(refused, key):
     refused(key, [], f"{key}: found an empty list; expected at least one.*Known: ")

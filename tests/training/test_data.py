@@ -103,3 +103,9 @@ def test_balanced_batches_hold_more_of_the_rare_label(learnable):
     expected = balancing_weights(truth)[:3].sum()
     assert expected > 3 * 3 / 96
     assert share == pytest.approx(expected, abs=0.04)
+
+
+def test_balancing_weights_take_what_is_not_asked_for_absent():
+    truth = np.array([[1, np.nan], [0, np.nan], [0, 1], [0, 0]], np.float32)
+    known = balancing_weights(np.nan_to_num(truth))
+    np.testing.assert_array_equal(balancing_weights(truth), known)

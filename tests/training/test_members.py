@@ -237,3 +237,44 @@ def test_a_mean_of_models_that_are_not_additive_has_no_attribution(tmp_path):
     np.testing.assert_allclose(found["probability"], 1 / (1 + np.exp(-expected)), atol=1e-5)
     with pytest.raises(ModelError, match=r"signal_cam: found .*attribution"):
         mean_of([pair[0], build(samples=200, labels=2)], "mean")
+
+
+@pytest.fixture
+def beside(learnable, training):
+    """A training of label A of all records, beside which B is learnt of every second."""
+    rng = np.random.default_rng(4)
+
+    def widened(split):
+        first, second = split.truth[:, :1], split.truth[:, 1:].copy()
+        second[rng.random(len(second)) < 0.5] = np.nan
+        return replace(split, truth=np.concatenate([first, second], axis=1))
+
+    parts = {"train": widened(learnable.train), "validation": widened(learnable.validation)}
+    return replace(training, **parts, own=1)
+
+
+def test_what_is_learnt_beside_has_a_model_of_its_own(beside, learnable):
+    trained = run_training(beside)
+    assert trained.model.output["logit"].shape[-1] == trained.beside.output["logit"].shape[-1] == 1
+    signals = learnable.store.millivolts(learnable.validation.rows)
+    found = macro_auroc(learnable.validation.truth[:, :1], logits(trained.model, signals))
+    assert trained.val_auroc == pytest.approx(found, abs=1e-6)  # of its own label alone
+    answer = trained.beside(signals)
+    total = np.asarray(answer["attribution"]).sum(axis=(1, 2)) + np.asarray(answer["bias"])
+    np.testing.assert_allclose(total, answer["logit"], atol=1e-4)
+    assert beside.folder != replace(beside, own=None).folder
+
+
+@pytest.mark.slow
+def test_an_ensemble_has_the_mean_of_what_was_learnt_beside(beside, learnable):
+    both = run_training(replace(beside, params=replace(PARAMS, ensemble=2)))
+    alone = [run_training(replace(beside, params=replace(PARAMS, seed=s))) for s in (3, 4)]
+    signals = learnable.store.millivolts(learnable.validation.rows)
+    for name in ("model", "beside"):
+        each = [logits(getattr(one, name), signals) for one in alone]
+        found = logits(getattr(both, name), signals)
+        np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-4)
+
+
+def test_nothing_is_beside_a_task_by_itself(training):
+    assert run_training(training).beside is None

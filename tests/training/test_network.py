@@ -152,3 +152,12 @@ def test_a_label_that_an_epoch_did_not_show_is_left_out_and_soft_truths_have_a_s
     metric.update_state(truth, logit)
     metric.reset_state()
     assert float(metric.result()) == 0
+
+
+def test_the_running_auroc_leaves_out_what_was_not_asked():
+    rng = np.random.default_rng(5)
+    truth = (rng.random((200, 2)) < 0.4).astype(np.float32)
+    logit = rng.normal(0, 2, (200, 2)).astype(np.float32) + truth
+    truth[120:, 1] = np.nan
+    each = (roc_auc_score(truth[:, 0], logit[:, 0]), roc_auc_score(truth[:120, 1], logit[:120, 1]))
+    assert running(truth, logit) == pytest.approx(np.mean(each), abs=2e-3)

@@ -89,9 +89,12 @@ def untied(probability: np.ndarray, logit: np.ndarray) -> np.ndarray:
 def macro_auroc(truth: np.ndarray, probability: np.ndarray) -> float:
     """Return the mean over labels of the AUROC; arrays are (records, labels).
 
-    NaN where a label has no positive or no negative record.
+    NaN where a label has no positive or no negative record. A truth of NaN was not asked: the
+    record does not count for that label.
     """
-    return float(np.mean([auroc(t, p) for t, p in zip(truth.T, probability.T, strict=True)]))
+    asked = ~np.isnan(truth)
+    pairs = zip(truth.T, probability.T, asked.T, strict=True)
+    return float(np.mean([auroc(t[a], p[a]) for t, p, a in pairs]))
 
 
 def auroc_by_task(truth: np.ndarray, probability: np.ndarray, task: Task) -> dict[str, dict]:

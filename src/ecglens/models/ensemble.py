@@ -86,7 +86,7 @@ def of_labels(model: keras.Model, columns: Sequence[int]) -> keras.Model:
             "The table of labels has changed since it was trained: train it anew.",
         )  # fmt: skip
     return keras.Model(
-        model.input, OfLabels(tuple(columns), name="of_labels")(model.output), name=model.name
+        model.input, OfLabels(columns, name="of_labels")(model.output), name=model.name
     )
 
 

@@ -37,6 +37,8 @@ class Validate(keras.callbacks.Callback):
     loss : keras.losses.Loss
     params : TrainParams
     progress : Progress
+    own : int or None
+        How many labels, the first ones, the AUROC is of; None: all.
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Validate(keras.callbacks.Callback):
         loss: keras.losses.Loss,
         params: TrainParams,
         progress: Progress,
+        own: int | None = None,
     ) -> None:
         super().__init__()
-        self.kept, self.truth, self.loss = kept, truth, loss
+        self.kept, self.truth, self.loss, self.own = kept, truth, loss, own
         self.train_params, self.progress = params, progress  # Keras keeps its own in `params`
         self.signals = records.map(lambda counts, _: counts)
         self.predictor = predictor_of_counts(kept)
@@ -62,7 +65,7 @@ class Validate(keras.callbacks.Callback):
         if not np.isfinite(logit).all():
             raise no_number(f"logits that are none after epoch {epoch + 1}", self.train_params)
         logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit)))
-        logs[BEST_BY] = macro_auroc(self.truth, logit)
+        logs[BEST_BY] = macro_auroc(self.truth[:, : self.own], logit[:, : self.own])
         logs["learning_rate"] = float(ops.convert_to_numpy(trainee.optimizer.learning_rate))
         if logs[BEST_BY] > max(self.progress.history.get(BEST_BY, ()), default=-1.0):
             self.progress.best = [np.copy(weight) for weight in self.kept.get_weights()]

@@ -105,8 +105,8 @@ def balancing_weights(truth: np.ndarray) -> np.ndarray:
     ndarray of float64, shape (records,)
         Sums to one.
     """
-    none = ~truth.any(axis=1, keepdims=True)
-    classes = np.concatenate([truth > 0.5, none], axis=1)
+    there = truth > 0.5
+    classes = np.concatenate([there, ~there.any(axis=1, keepdims=True)], axis=1)
     rarity = 1 / np.sqrt(np.maximum(classes.mean(axis=0), 1 / len(truth)))
     weights = (classes * rarity).max(axis=1)
     return weights / weights.sum()

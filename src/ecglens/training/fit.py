@@ -35,6 +35,7 @@ def fit(
     work: Path,
     network: keras.Model | None = None,
     guide: Guide | None = None,
+    labels: int | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Fit a model of the table and leave it at its best epoch.
@@ -52,6 +53,8 @@ def fit(
         at a crop's length. Both are made by :func:`ecglens.models.crops.whole_and_cropped`.
     guide : Guide, optional
         The evidence of the training records, which ``params.guidance`` needs.
+    labels : int, optional
+        How many of the labels, the first ones, decide which epoch is best; all without it.
     callbacks
         Further Keras callbacks, for example tracking.
 
@@ -75,7 +78,7 @@ def fit(
     if done < params.epochs and not own.out_of_patience(progress.history, params.patience):
         _run(
             model, network, store, train, validation, params, folder, progress, guide,
-            list(callbacks),
+            labels, list(callbacks),
         )  # fmt: skip
     model.set_weights(progress.best)
     return {name: list(progress.history[name]) for name in HISTORY}
@@ -100,7 +103,8 @@ def fit_folder(
 
 
 def _run(
-    model, network, store, train, validation, params, folder, progress: Progress, guide, callbacks
+    model, network, store, train, validation, params, folder, progress: Progress, guide,
+    labels, callbacks,
 ):  # fmt: skip
     """Run the epochs that are left."""
     steps, done = -(-len(train.rows) // params.batch_size), progress.epochs
@@ -117,7 +121,7 @@ def _run(
     around = [
         StopAtNaN(params),
         own.Speed(steps * params.batch_size, progress),
-        own.Validate(model, ordered, validation.truth, trainee.loss, params, progress),
+        own.Validate(model, ordered, validation.truth, trainee.loss, params, progress, labels),
         *callbacks,
         own.Save(progress, folder),
         own.Tell(params.epochs, steps, done),

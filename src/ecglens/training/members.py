@@ -47,6 +47,9 @@ class Training:
         The evidence of the training records, where ``params.guidance`` needs it.
     joined : tuple of Joined
         Trained models for the same labels, or for more, which are averaged with what is trained.
+    own : int or None
+        How many of the labels, the first ones, are the model's; the others are learnt beside them.
+        None: all.
     """
 
     build: Callable[..., keras.Model]
@@ -59,10 +62,11 @@ class Training:
     start: Path | None = None
     guide: Guide | None = None
     joined: tuple[Joined, ...] = ()
+    own: int | None = None
 
     @property
     def labels(self) -> int:
-        """Number of labels."""
+        """Number of labels that are learnt."""
         return self.train.truth.shape[1]
 
     @property
@@ -75,7 +79,7 @@ class Training:
         joined = [np.fromfile(one.file, np.uint8) for one in self.joined]
         shown = astuple(self.guide) if self.guide else ()
         model = self.build(samples=self.store.samples, labels=self.labels)
-        parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown, *joined)
+        parts = (self.params, self.crop, self.store.sha256, *data, begun, *shown, *joined, self.own)
         return self.work / key_of(*parts, models=[model])
 
     @staticmethod
@@ -99,11 +103,15 @@ class Trained:
         of them ran.
     val_auroc : float
         The model's macro AUROC on the validation records.
+    beside : keras.Model or None
+        What answers the labels that were learnt beside the model's; of several networks the mean,
+        without those that joined.
     """
 
     model: keras.Model
     history: dict[str, list[float]]
     val_auroc: float
+    beside: keras.Model | None = None
 
     @property
     def figures(self) -> dict[str, float]:
@@ -138,16 +146,28 @@ def run_training(
     first, count = training.params.seed, training.params.ensemble
     joined = [network for one in training.joined for network in _networks(one)]
     if count == 1 and not joined:
-        model, history = _one(training, training.params, callbacks(first))
-        return Trained(model, history, max(history["val_auroc"]))
+        network, history = _one(training, training.params, callbacks(first))
+        model, beside = _apart(network, training.own)
+        return Trained(model, history, max(history["val_auroc"]), beside)
     made = []
     for seed in range(first, first + count):
         with member(seed) if count > 1 else nullcontext():
             made.append(_one(training, replace(training.params, seed=seed), callbacks(seed)))
-    networks = [*(network for network, _ in made), *joined]
+    pairs = [_apart(network, training.own) for network, _ in made]
+    networks = [*(own for own, _ in pairs), *joined]
     model = mean_of(networks, networks[0].name)
+    besides = [beside for _, beside in pairs if beside is not None]
+    beside = mean_of(besides, besides[0].name) if besides else None
     auroc = validation_auroc(model, training.store, training.validation)
-    return Trained(model, _mean_history([history for _, history in made], auroc), auroc)
+    return Trained(model, _mean_history([history for _, history in made], auroc), auroc, beside)
+
+
+def _apart(network: keras.Model, own: int | None) -> tuple[keras.Model, keras.Model | None]:
+    """Return what answers a network's own labels, and what answers those learnt beside them."""
+    labels = network.output["logit"].shape[-1]
+    if own in (None, labels):
+        return network, None
+    return of_labels(network, range(own)), of_labels(network, range(own, labels))
 
 
 def _networks(joined: Joined) -> list[keras.Model]:
@@ -180,7 +200,7 @@ def _one(
         model, network = whole_and_cropped(build, samples, training.crop, params.crop_test)
         run = partial(
             fit, model, training.store, training.train, training.validation,
-            work=training.work, network=network, guide=training.guide,
+            work=training.work, network=network, guide=training.guide, labels=training.own,
         )  # fmt: skip
         if training.start is None:
             return model, run(params, callbacks=callbacks)
@@ -197,4 +217,4 @@ def validation_auroc(model: keras.Model, store: Store, split: Split) -> float:
     """Return the macro AUROC of a model of whole records on a split."""
     signals = ordered_batches(store, split, 64).map(lambda counts, _: counts)
     logit = predictor_of_counts(model).predict(signals, verbose=0)
-    return macro_auroc(split.truth, logit)
+    return macro_auroc(split.truth[:, : logit.shape[1]], logit)

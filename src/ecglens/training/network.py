@@ -152,7 +152,8 @@ def _mixed(values, share):
 class RunningAUROC(keras.metrics.Metric):
     """Macro AUROC of an epoch's training steps, from histograms of the logits.
 
-    A truth counts as positive above one half, so that smoothed and mixed truths have a side. Within
+    A truth counts as positive above one half, so that smoothed and mixed truths have a side; one
+    of NaN does not count. Within
     a bin of a thirty-second the order is unknown and counts half; Keras' own metric counts in
     thresholds of the probability, which for a rare label all lie above what the model says.
 
@@ -176,8 +177,8 @@ class RunningAUROC(keras.metrics.Metric):
         side = ops.cast(y_true > 0.5, "int32") * self.labels
         row = side + np.arange(self.labels, dtype="int32")
         index = ops.reshape(row * self.BINS + ops.cast(place, "int32"), (-1,))
-        ones = ops.ones_like(index, dtype="float32")
-        self.counts.assign_add(ops.segment_sum(ones, index, 2 * self.labels * self.BINS))
+        asked = ops.reshape(ops.cast(~ops.isnan(y_true), "float32"), (-1,))
+        self.counts.assign_add(ops.segment_sum(asked, index, 2 * self.labels * self.BINS))
 
     def result(self):
         counts = ops.reshape(self.counts, (2, self.labels, self.BINS))
