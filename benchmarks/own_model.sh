@@ -1,17 +1,14 @@
 #!/usr/bin/env bash
-# Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10. Each network learns the
-# form task a second time, among that task's records alone (train.beside):
+# Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10:
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
-#   crops            a network trained on 2.5 s of a record at a time
-#   whole            one trained on whole records, for rhythms, which take longer than that
-#   attention        one that weighs the moments by attention, trained on 5 s at a time
+#   attention        a network that weighs the moments by attention, trained on 5 s of a record at a time
 #   attention_crops  one more, trained on 2.5 s at a time
-#   inception        additive_inception, on 2.5 s at a time
-#   mean             of these four; needs the KEEP that they were run with
-#   form_crops, form_attention, form_inception  networks for the form task alone, among its records
-#   form             the mean of these and of attention
+#   whole            one trained on whole records, for rhythms, which take longer than that
+#   mean             of these three; needs the KEEP that they were run with
+#   form             the mean of what the first two learnt for the form task alone, among its records
 #   leads            one network of the variant that keeps the leads apart, on crops
-# Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
+# Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10. Each learns the form
+# task a second time (train.beside).
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -31,39 +28,34 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  case $name in whole | attention | form*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
-  case $name in *attention*) settings+=(-S "model.$model.pooling=attention") ;; esac
-  case $name in form*) task=form ;; esac
+  case $name in whole | attention*) settings+=(-S "model.$model.detrend_degree=0" -S train.beside=form) ;; esac
+  case $name in attention*) settings+=(-S "model.$model.pooling=attention") ;; esac
+  case $name in form) task=form ;; esac
   case $name in mean | form | leads) until='' ;; esac
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" "$task" "${settings[@]}"
 }
 
-mean() {  # NAME PART...: of networks that were kept
+mean() {  # NAME FOLDER PART...: of networks that were kept, in that folder of theirs
   local joined
-  joined=$(for one in "${@:2}"; do printf '%s,' "$KEEP/$one"/additive_*/trained; done)
+  joined=$(printf "$KEEP/%s/additive_resnet/$2," "${@:3}")
   part "$1" additive_resnet epochs=1 ensemble=0 "join=[${joined%,}]"
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-# Seeds 11 to 18 are of the first, 21 to 28 of the second: no two share a network.
-parts=(crops whole attention attention_crops mean form_crops form_attention form)
+# Seeds 14 to 17 are of the first, 24 to 27 of the second: no two share a network.
+parts=(attention attention_crops whole mean form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
-    crops) part crops additive_resnet epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
-    whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
     attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
-    inception) part inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}8" ;;
-    mean) mean mean crops whole attention attention_crops ;;
-    form_crops) part form_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}1" ;;
-    form_attention) part form_attention additive_resnet epochs=24 crop_seconds=5.0 "seed=${seed}2" ;;
-    form_inception) part form_inception additive_inception epochs=24 crop_seconds=2.5 "seed=${seed}3" ;;
-    form) mean form form_crops form_attention attention ;;
+    whole) part whole additive_resnet epochs=14 mixup=0.2 "seed=${seed}4" ;;
+    mean) mean mean trained attention attention_crops whole ;;
+    form) mean form trained/beside attention attention_crops ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,13s/^# //p' "$0" >&2
+      sed -n '2,11s/^# //p' "$0" >&2
       exit 2
       ;;
   esac
