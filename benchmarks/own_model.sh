@@ -48,8 +48,8 @@ parts=(attention attention_crops whole mean form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
-    attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
-    attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
+    attention) part attention additive_resnet epochs=24 crop_seconds=5.0 mixup=0.2 "seed=${seed}6" ;;
+    attention_crops) part attention_crops additive_resnet epochs=32 crop_seconds=2.5 mixup=0.2 "seed=${seed}7" ;;
     whole) part whole additive_resnet epochs=14 mixup=0.2 "seed=${seed}4" ;;
     mean) mean mean trained attention attention_crops whole ;;
     form) mean form trained/beside attention attention_crops ;;
