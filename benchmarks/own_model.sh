@@ -3,9 +3,10 @@
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
 #   attention        a network that weighs the moments by attention, trained on 5 s of a record at a time
 #   attention_crops  one more, trained on 2.5 s at a time
+#   attention_level  one more on 2.5 s, behind the detrending
 #   whole            one trained on whole records, for rhythms, which take longer than that
-#   mean             of these three; needs the KEEP that they were run with
-#   form             the mean of what the first two learnt for the form task alone, among its records
+#   mean             of these four; needs the KEEP that they were run with
+#   form             the mean of what the first three learnt for the form task alone, among its records
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10. Each learns the form
 # task a second time (train.beside).
@@ -28,7 +29,8 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  case $name in whole | attention*) settings+=(-S "model.$model.detrend_degree=0" -S train.beside=form) ;; esac
+  case $name in whole | attention*) settings+=(-S train.beside=form) ;; esac
+  case $name in whole | attention | attention_crops) settings+=(-S "model.$model.detrend_degree=0") ;; esac
   case $name in attention*) settings+=(-S "model.$model.pooling=attention") ;; esac
   case $name in form) task=form ;; esac
   case $name in mean | form | leads) until='' ;; esac
@@ -43,19 +45,20 @@ mean() {  # NAME FOLDER PART...: of networks that were kept, in that folder of t
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-# Seeds 14 to 17 are of the first, 24 to 27 of the second: no two share a network.
-parts=(attention attention_crops whole mean form)
+# Seeds 14 to 18 are of the first, 24 to 28 of the second: no two share a network.
+parts=(attention attention_crops attention_level whole mean form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
-    attention) part attention additive_resnet epochs=24 crop_seconds=5.0 mixup=0.2 "seed=${seed}6" ;;
-    attention_crops) part attention_crops additive_resnet epochs=32 crop_seconds=2.5 mixup=0.2 "seed=${seed}7" ;;
+    attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
+    attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
+    attention_level) part attention_level additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}8" ;;
     whole) part whole additive_resnet epochs=14 mixup=0.2 "seed=${seed}4" ;;
-    mean) mean mean trained attention attention_crops whole ;;
-    form) mean form trained/beside attention attention_crops ;;
+    mean) mean mean trained attention attention_crops attention_level whole ;;
+    form) mean form trained/beside attention attention_crops attention_level ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,11s/^# //p' "$0" >&2
+      sed -n '2,12s/^# //p' "$0" >&2
       exit 2
       ;;
   esac
