@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10:
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
-#   attention        a network that weighs the moments by attention, trained on 5 s of a record at a time
-#   attention_crops  one more, trained on 2.5 s at a time
-#   attention_level  one more on 2.5 s, behind the detrending
+#   crops            a network trained on 2.5 s of a record at a time
 #   whole            one trained on whole records, for rhythms, which take longer than that
+#   attention        one that weighs the moments by attention, trained on 5 s at a time
+#   attention_crops  one more, trained on 2.5 s at a time
 #   mean             of these four; needs the KEEP that they were run with
-#   form             the mean of what the first three learnt for the form task alone, among its records
+#   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
+#                    that task's records alone (train.beside)
+#   form_inception   additive_inception for the form task alone
+#   form             the mean of these three, for the form task
 #   leads            one network of the variant that keeps the leads apart, on crops
-# Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10. Each learns the form
-# task a second time (train.beside).
+# Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -29,36 +31,40 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  case $name in whole | attention*) settings+=(-S train.beside=form) ;; esac
-  case $name in whole | attention | attention_crops) settings+=(-S "model.$model.detrend_degree=0") ;; esac
-  case $name in attention*) settings+=(-S "model.$model.pooling=attention") ;; esac
-  case $name in form) task=form ;; esac
+  case $name in whole | attention | beside*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
+  case $name in attention* | beside*) settings+=(-S "model.$model.pooling=attention") ;; esac
+  case $name in beside*) settings+=(-S train.beside=form) ;; esac
+  case $name in form*) task=form ;; esac
   case $name in mean | form | leads) until='' ;; esac
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" "$task" "${settings[@]}"
 }
 
-mean() {  # NAME FOLDER PART...: of networks that were kept, in that folder of theirs
+mean() {  # NAME PART/MODEL/trained...: of networks that were kept
   local joined
-  joined=$(printf "$KEEP/%s/additive_resnet/$2," "${@:3}")
+  joined=$(printf "$KEEP/%s," "${@:2}")
   part "$1" additive_resnet epochs=1 ensemble=0 "join=[${joined%,}]"
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-# Seeds 14 to 18 are of the first, 24 to 28 of the second: no two share a network.
-parts=(attention attention_crops attention_level whole mean form)
+# Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
+resnet=additive_resnet/trained
+parts=(crops whole attention attention_crops mean beside beside_crops form_inception form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
+    crops) part crops additive_resnet epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
+    whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
     attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
-    attention_level) part attention_level additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}8" ;;
-    whole) part whole additive_resnet epochs=14 mixup=0.2 "seed=${seed}4" ;;
-    mean) mean mean trained attention attention_crops attention_level whole ;;
-    form) mean form trained/beside attention attention_crops attention_level ;;
+    mean) mean mean {crops,whole,attention,attention_crops}/$resnet ;;
+    beside) part beside additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
+    beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
+    form_inception) part form_inception additive_inception epochs=14 crop_seconds=2.5 "seed=${seed}3" ;;
+    form) mean form {beside,beside_crops}/$resnet/beside form_inception/additive_inception/trained ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,12s/^# //p' "$0" >&2
+      sed -n '2,14s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

@@ -4,7 +4,7 @@
 # [MODEL=signal_cam] [NAME=...] bash benchmarks/ptbxl_task.sh PTB-XL-FOLDER TASK [-S dvc parameters]
 # UNTIL=train stops before fold 10 is opened. KEEP=FOLDER keeps the trained model there, the signals that it
 # learnt from, and reports/TASK/MODEL/evaluation/thresholds.json. CACHE=FOLDER is DVC's cache there, so that
-# PTB-XL is fetched and prepared once for all runs that name it.
+# runs that name one prepare PTB-XL once.
 source "$(dirname "$0")/lib.sh"
 source=$(realpath "$1")
 task=$2
