@@ -1,12 +1,15 @@
 """Trainings under DVC: one that is killed goes on, a grid is one family of MLflow runs."""
 
 import io
+import json
 import os
 import signal
 import time
 
 import pandas as pd
 import pytest
+
+from ecglens.models import load_model
 
 pytestmark = pytest.mark.slow
 
@@ -71,3 +74,18 @@ def test_a_grid_is_queued_run_and_compared_without_the_test_split(project):
     rates = {project.query(rate.format(child))[0][0] for (child,) in children}
     assert rates == {"0.001", "0.01"}
     assert (openings.read_text() if openings.exists() else "") == opened
+
+
+def test_what_is_learnt_beside_a_task_joins_a_mean_for_its_own(project):
+    project.set_params(epochs=1, beside="tachy")
+    project.repro(TRAIN)
+    beside = project.folder / MODELS / "trained" / "beside"
+    assert json.loads((beside / "run.json").read_text())["params"]["task"] == "tachy"
+
+    folder = f"[{MODELS}/trained/beside]"
+    project.set_params(tasks="[tachy]", beside='""', ensemble=0, join=folder)
+    project.repro("--single-item", "train@tachy-signal_cam")
+    trained = json.loads((project.folder / "reports/tachy/signal_cam/training.json").read_text())
+    model = load_model(project.folder / "models/tachy/signal_cam/trained/model.keras")
+    assert model.output["logit"].shape == (None, 2)
+    assert 0 <= trained["val_auroc"] <= 1
