@@ -14,19 +14,18 @@ from ecglens.labels import get_task
 from ecglens.models import build_model
 from ecglens.params import load_params, trained_folder, training_folder, training_metrics
 from ecglens.plots.curves import draw_history
-from ecglens.splits import learnt_together, load_split
+from ecglens.splits import load_together
 from ecglens.store import open_store
-from ecglens.trained_before import find_joined, find_trained
+from ecglens.trained_before import find_joined, find_trained, save_trained
 from ecglens.training import EpochLogger, TensorBoard, Training, load_guide, run_training
 
 
 def main() -> None:
-    params, task, name = load_params(), get_task(sys.argv[1]), sys.argv[2]
+    params, name = load_params(), sys.argv[2]
+    task, *beside = [get_task(one) for one in (sys.argv[1], params.train.beside) if one]
     store = open_store(params.signals)
-    tasks = [task, *([get_task(params.train.beside)] if params.train.beside else [])]
     train, validation = (
-        learnt_together([load_split(params.manifest, store, one, split) for one in tasks])
-        for split in ("train", "validation")
+        load_together(params.manifest, store, [task, *beside], s) for s in ("train", "validation")
     )
     guide = load_guide(params.manifest, train, task, store) if params.train.guidance else None
     training = Training(
@@ -48,12 +47,7 @@ def main() -> None:
                 EpochLogger(mlflow.log_metrics), TensorBoard(tracking.tensorboard_folder(run, seed))
             ],
         )  # fmt: skip
-        trained.model.save(folder / "model.keras")
-        run.save(folder / "run.json")
-        if trained.beside is not None:
-            (folder / "beside").mkdir()
-            trained.beside.save(folder / "beside" / "model.keras")
-            run.of_task(params.train.beside).save(folder / "beside" / "run.json")
+        save_trained(folder, run, trained.model, trained.beside)
         table = pd.DataFrame(trained.history).rename_axis("epoch").reset_index()
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
         tracking.log_training(trained.figures, training_metrics(task.name, name))

@@ -10,7 +10,7 @@ from ecglens.datasets import ptb_xl as layout
 from ecglens.errors import DatasetError, LabelError, ParameterError
 from ecglens.labels import SPLITS, Policy, Task, get_task
 from ecglens.manifests import with_draws, with_labels
-from ecglens.splits import learnt_together, load_split
+from ecglens.splits import load_split, load_together
 from ecglens.store import Store
 
 TASK = get_task("rhythm_conduction")
@@ -143,7 +143,7 @@ def test_tasks_learnt_together_ask_each_label_of_their_own_records(table, manife
     few = Task("paced", ("PACE", "NORM"), ("PACE", "NORM"))
     afib = Task("afib", ("AFIB",), ("AFIB", "PACE"))
     parts = [load_split(manifest, store, task, "train") for task in (few, afib)]
-    both = learnt_together(parts)
+    both = load_together(manifest, store, [few, afib], "train")
     assert set(both.record_ids) == set(parts[0].record_ids) | set(parts[1].record_ids)
     assert np.array_equal(both.record_ids, store.record_ids[both.rows])
     assert np.array_equal(both.rows, np.unique(both.rows)) and both.truth.shape[1] == 3
@@ -155,5 +155,8 @@ def test_tasks_learnt_together_ask_each_label_of_their_own_records(table, manife
 
 
 def test_one_task_by_itself_is_its_own_split(table, manifest):
-    split = load_split(manifest, a_store(table.record_id), TASK, "validation")
-    assert learnt_together([split]) is split
+    store = a_store(table.record_id)
+    alone = load_together(manifest, store, [TASK], "validation")
+    split = load_split(manifest, store, TASK, "validation")
+    assert np.array_equal(alone.truth, split.truth)
+    assert np.array_equal(alone.patients, split.patients)

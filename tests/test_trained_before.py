@@ -10,10 +10,11 @@ from mlflow import MlflowClient
 from ecglens import tracking
 from ecglens.errors import ModelError
 from ecglens.labels import get_task
+from ecglens.models import build_model
 from ecglens.models.ensemble import Joined
 from ecglens.params import load_params
 from ecglens.tracking import RunInfo, start_run
-from ecglens.trained_before import find_joined, find_trained
+from ecglens.trained_before import find_joined, find_trained, save_trained
 
 ABNORMAL = get_task("abnormal")
 
@@ -80,6 +81,27 @@ def test_a_model_of_more_labels_joins_by_those_of_the_task(joining):
     form, every = get_task("form"), get_task("ptb_xl")
     (joined,) = find_joined(params, form, "1" * 64)
     assert tuple(every.labels[place] for place in joined.columns) == form.labels
+
+
+def test_what_was_learnt_beside_is_saved_as_a_training_of_its_task_that_joins(
+    tmp_path, params, info
+):
+    every, form = get_task("ptb_xl"), get_task("form")
+    policy = tracking.flat(
+        {"likelihood": 0, "uncertain": "absent", "draws": {}, "seed": 1}, "labels."
+    )
+    run = replace(info, params={**policy, "task": every.name, "train.beside": form.name})
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    models = [
+        build_model("signal_cam", samples=50, labels=len(task.labels)) for task in (every, form)
+    ]
+    save_trained(folder, run, *models)
+    named = replace(params, train=replace(params.train, join=(str(folder / "beside"),)))
+    assert find_joined(named, form, "1" * 64) == (Joined(folder / "beside" / "model.keras"),)
+    assert RunInfo.load(folder / "run.json") == run
+    with pytest.raises(ModelError, match="trained for form, without"):
+        find_joined(named, every, "1" * 64)
 
 
 def test_a_folder_without_a_training_cannot_join(joining):

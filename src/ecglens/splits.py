@@ -28,7 +28,7 @@ class Split:
         Their places in the store.
     record_ids : ndarray of int64, shape (records,)
     truth : ndarray of float32, shape (records, labels)
-        NaN where a label is not asked: only :func:`learnt_together` makes such.
+        NaN where a label is not asked: only :func:`load_together` makes such.
     abstained : int
         Records that would take part but for their quality; they are not among ``rows``.
     patients : ndarray, shape (records,), optional
@@ -43,18 +43,14 @@ class Split:
     patients: np.ndarray | None = None
 
 
-def learnt_together(splits: Sequence[Split]) -> Split:
-    """Return one split of all records that take part in any of several tasks.
+def load_together(manifest: Path, store: Store, tasks: Sequence[Task], split: str) -> Split:
+    """Return the split of all records that take part in any of several tasks.
 
     The truth has the labels of the first, then those of the next. A label is asked of its own
     task's records alone, so that a statement of two tasks may be learnt twice: among all records,
-    and among those that the other task has.
-
-    Parameters
-    ----------
-    splits : sequence of Split
-        Of one name and one store, a task each.
+    and among those that the other task has. Errors are those of :func:`load_split`.
     """
+    splits = [load_split(manifest, store, task, split) for task in tasks]
     if len(splits) == 1:
         return splits[0]
     rows, first = np.unique(np.concatenate([one.rows for one in splits]), return_index=True)

@@ -61,8 +61,9 @@ class RunInfo:
         """Write as JSON."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
-    def of_task(self, task: str) -> "RunInfo":
-        """Return the same run as that of a task which was learnt beside its own."""
+    def of_beside(self) -> "RunInfo":
+        """Return the same run as that of the task which was learnt beside its own."""
+        task = self.params["train.beside"]
         return replace(self, params={**self.params, "task": task, "train.beside": ""})
 
     @classmethod

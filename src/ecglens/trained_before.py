@@ -1,8 +1,13 @@
-"""Models that were trained before, which a training begins with or averages with its own."""
+"""Models that were trained before, which a training begins with or averages with its own.
+
+A training's folder has ``model.keras`` and ``run.json``, and in ``beside`` the same for the task
+that was learnt beside its own.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
 
+import keras
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -12,6 +17,23 @@ from ecglens.labels import Task, get_task, task_names
 from ecglens.models.ensemble import Joined
 from ecglens.params import Params
 from ecglens.tracking import KERAS_ARTIFACT, RunInfo, connect, flat
+
+
+def save_trained(
+    folder: Path, run: RunInfo, model: keras.Model, beside: keras.Model | None = None
+) -> None:
+    """Write what a training gave into a folder that exists.
+
+    Parameters
+    ----------
+    beside : keras.Model, optional
+        What answers the task that the run learnt beside its own.
+    """
+    model.save(folder / "model.keras")
+    run.save(folder / "run.json")
+    if beside is not None:
+        (folder / "beside").mkdir()
+        save_trained(folder / "beside", run.of_beside(), beside)
 
 
 def find_trained(start_from: str) -> Path | None:
