@@ -206,33 +206,20 @@ def benchmark_head(weights, x):
     return normed(x, weights("head_norm_2"), 1e-5) @ kernel + bias
 
 
-def inception_features(weights, x, kernels):
-    """Three modules and the shortcut round them."""
+def test_inception1d(case):
+    weights, x, answer = case("inception1d")
     start = x
     for module in (1, 2, 3):
         place = f"module_{module}"
         narrow = convolve(x, *weights(f"{place}_bottleneck"))
+        kernels = TINY["inception1d"]["kernels"]
         parts = [convolve(narrow, *weights(f"{place}_conv_{k}")) for k in kernels]
         around = np.pad(x, ((1, 1), (0, 0)), constant_values=-np.inf)
         around = np.max([around[:-2], around[1:-1], around[2:]], axis=0)
         parts.append(convolve(around, *weights(f"{place}_pool_conv")))
         x = relu(normed(np.concatenate(parts, axis=1), weights(f"{place}_norm"), 1e-5))
     past = normed(convolve(start, *weights("shortcut_1")), weights("shortcut_norm_1"), 1e-5)
-    return relu(x + past)
-
-
-def test_inception1d(case):
-    weights, x, answer = case("inception1d")
-    x = inception_features(weights, x, TINY["inception1d"]["kernels"])
-    close(answer["logit"], benchmark_head(weights, x))
-
-
-@pytest.mark.parametrize("squeeze", [0, 4])
-def test_additive_inception(case, squeeze):
-    weights, x, answer = case("additive_inception", squeeze=squeeze)
-    x = inception_features(weights, x, TINY["additive_inception"]["kernels"])
-    x = excited(weights, x, "shortcut_1") if squeeze else x
-    close(answer["logit"], attended(weights, x))
+    close(answer["logit"], benchmark_head(weights, relu(x + past)))
 
 
 def test_xresnet1d101(case):
@@ -302,14 +289,9 @@ def test_additive_resnet(case, fine, pooling):
         kernel, bias = weights("head")
         close(answer["logit"], x.mean(axis=0) @ kernel + bias)
         return
-    close(answer["logit"], attended(weights, x))
-
-
-def attended(weights, x):
-    """The mean of what each step says, weighed by each label's own attention."""
     kernel, bias, query = weights("head")
     weighs = np.exp(x @ query) / np.exp(x @ query).sum(axis=0)
-    return (weighs * (x @ kernel)).sum(axis=0) + bias
+    close(answer["logit"], (weighs * (x @ kernel)).sum(axis=0) + bias)
 
 
 def dilated(kernel, spread):

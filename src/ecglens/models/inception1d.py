@@ -9,7 +9,6 @@ hidden layer are not additive: no exact explanation comes with it.
 import keras
 
 from ecglens.conditioning import condition
-from ecglens.models.additive_resnet import squeeze_and_excite
 from ecglens.models.ptbxl_benchmark import concat_pool_head, norm
 from ecglens.record import LEADS
 
@@ -36,31 +35,17 @@ def build(
         As :func:`ecglens.conditioning.condition` takes it.
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
-    x = trunk(condition(inputs, **conditioning), depth, filters, bottleneck, kernels)
-    outputs = concat_pool_head(x, labels, hidden=hidden, dropout=dropout)
-    return keras.Model(inputs, outputs, name="inception1d")
-
-
-def trunk(x, depth: int, filters: int, bottleneck: int, kernels, *, squeeze: int = 0):
-    """Return the features of the inception modules, one step a sample.
-
-    Parameters
-    ----------
-    squeeze : int
-        Hidden units of squeeze-and-excitation behind each shortcut; 0, as published: none.
-    """
-    shortcut = x
+    x = shortcut = condition(inputs, **conditioning)
     for number in range(1, depth + 1):
         x = _module(x, filters, bottleneck, kernels, name=f"module_{number}")
         if number % 3 == 0:
-            name = f"shortcut_{number // 3}"
             width = filters * (len(kernels) + 1)
-            past = _convolution(shortcut, width, 1, name=name)
+            past = _convolution(shortcut, width, 1, name=f"shortcut_{number // 3}")
             past = norm(past, name=f"shortcut_norm_{number // 3}")
             x = keras.layers.Add(name=f"add_{number // 3}")([x, past])
-            x = keras.layers.Activation("relu", name=f"shortcut_relu_{number // 3}")(x)
-            x = shortcut = squeeze_and_excite(x, hidden=squeeze, name=name) if squeeze else x
-    return x
+            x = shortcut = keras.layers.Activation("relu", name=f"shortcut_relu_{number // 3}")(x)
+    outputs = concat_pool_head(x, labels, hidden=hidden, dropout=dropout)
+    return keras.Model(inputs, outputs, name="inception1d")
 
 
 def _module(x, filters: int, bottleneck: int, kernels, *, name: str):
