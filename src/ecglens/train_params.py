@@ -127,7 +127,7 @@ class TrainParams:
     beside : str
         Another task, whose labels the network learns as well, each among that task's own records;
         the model answers its own labels, and a second one, saved beside it, those of the other.
-        Needs the loss "bce", and no guidance.
+        Needs the loss "bce", no guidance, and a network that is trained.
     join : tuple of str
         Folders of trained models, as the train stage writes them, of the same signals: their
         networks become part of the mean as they are, such as ones trained on crops beside one on
@@ -182,8 +182,8 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     ------
     ParameterError
         If the stretches to train on are shorter than a sample or longer than a record; if no
-        network is trained and none joins; if labels of another task are learnt beside by a loss
-        or guidance that asks every label of every record; or if there is guidance together with
+        network is trained and none joins; if labels of another task are to be learnt beside by no
+        network, or by a loss or guidance that asks every label of every record; or if there is guidance together with
         what moves or mixes a record's signs, by its name.
     """
     # What rounds to no sample would train on whole records.
@@ -198,9 +198,10 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
         raise ParameterError(
             f"{where}: ensemble", "0, and nothing to join", "at least 1, or models in train.join"
         )
-    if train.beside and (train.loss != "bce" or train.guidance):
-        found = f"{train.beside}, with {train.loss} and guidance {train.guidance:g}"
-        raise ParameterError(f"{where}: beside", found, "loss bce and guidance 0 beside it")
+    if train.beside and (train.loss != "bce" or train.guidance or not train.ensemble):
+        found = f"{train.beside}, with loss {train.loss}, guidance {train.guidance:g} and ensemble "
+        expected = "loss bce, guidance 0 and a network to train"
+        raise ParameterError(f"{where}: beside", f"{found}{train.ensemble}", expected)
     if not train.guidance:
         return
     changes = PRESETS.get(train.augment.preset, train.augment)

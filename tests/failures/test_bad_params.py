@@ -193,13 +193,13 @@ def test_a_task_learnt_beside_that_is_not_known_or_trained_itself(refused):
     refused("train.beside", "rhythm_conduction", r"train: beside: found 'rhythm_conduction'")
 
 
-@pytest.mark.parametrize(("key", "value"), [("loss", "focal"), ("guidance", 0.1)])
-def test_a_task_learnt_beside_by_what_asks_every_record(tmp_path, key, value):
+@pytest.mark.parametrize(("key", "value"), [("loss", "focal"), ("guidance", 0.1), ("ensemble", 0)])
+def test_a_task_learnt_beside_by_no_network_or_by_what_asks_every_record(tmp_path, key, value):
     content = yaml.safe_load(OWN.read_text("utf-8"))
-    content["train"] |= {"beside": "superclass", key: value}
+    content["train"] |= {"beside": "superclass", "join": ["trained"], key: value}
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ParameterError, match=r"beside: found superclass, with .*loss bce and guid"):
+    with pytest.raises(ParameterError, match=rf"beside: found superclass, with .*{key} {value}"):
         load_params(path)
 
 
