@@ -183,8 +183,8 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     ParameterError
         If the stretches to train on are shorter than a sample or longer than a record; if no
         network is trained and none joins; if labels of another task are to be learnt beside by no
-        network, or by a loss or guidance that asks every label of every record; or if there is guidance together with
-        what moves or mixes a record's signs, by its name.
+        network, or by a loss or guidance that asks every label of every record; or if there is
+        guidance together with what moves or mixes a record's signs, by its name.
     """
     # What rounds to no sample would train on whole records.
     crop = train.crop_seconds

@@ -55,7 +55,7 @@ def test_an_unknown_policy_is_refused(value):
 
 @pytest.mark.parametrize("value", [-1, 100.5, float("nan"), float("inf")])
 def test_a_likelihood_outside_0_to_100_is_refused(value):
-    with pytest.raises(ParameterError, match="0-100 percent"):
+    with pytest.raises(ParameterError, match="percent, 0-100"):
         Policy(likelihood=value)
 
 
