@@ -8,8 +8,8 @@
 #   mean             of these four; needs the KEEP that they were run with
 #   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
 #                    that task's records alone (train.beside)
-#   form_crops, form_attention  two for the form task alone, on 2.5 s and, with attention, on 5 s
-#   form             the mean of these four, for the form task
+#   form_attention   one with attention for the form task alone
+#   form             the mean of these three, for the form task
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
@@ -49,7 +49,7 @@ mean() {  # NAME PART/MODEL/trained...: of networks that were kept
 
 # Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
 resnet=additive_resnet/trained
-parts=(crops whole attention attention_crops mean beside beside_crops form_crops form_attention form)
+parts=(crops whole attention attention_crops mean beside beside_crops form_attention form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
@@ -60,9 +60,8 @@ for one in "${parts[@]}"; do
     mean) mean mean {crops,whole,attention,attention_crops}/$resnet ;;
     beside) part beside additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
-    form_crops) part form_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}1" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
-    form) mean form {beside,beside_crops}/$resnet/beside {form_crops,form_attention}/$resnet ;;
+    form) mean form {beside,beside_crops}/$resnet/beside form_attention/$resnet ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
       sed -n '2,14s/^# //p' "$0" >&2
