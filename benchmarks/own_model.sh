@@ -47,8 +47,8 @@ mean() {  # NAME PART/MODEL/trained...: of networks that were kept
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-# Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
 resnet=additive_resnet/trained
+# Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
 parts=(crops whole attention attention_crops mean beside beside_crops form_attention form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do

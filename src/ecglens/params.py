@@ -334,7 +334,8 @@ def _checked(spec: Any, value: Any, where: str) -> Any:
 def _check_labels(labels: LabelsParams, path: str) -> None:
     """Refuse a policy or a draw that means nothing."""
     if labels.likelihood > 100:
-        raise ParameterError(f"{path}: labels: likelihood", str(labels.likelihood), "0-100 percent")
+        where = f"{path}: labels: likelihood"
+        raise ParameterError(where, str(labels.likelihood), "percent, 0-100")
     for task, wanted in labels.draws.items():
         _check_names(f"{path}: labels: draws", [task], task_names())
         check_draw(get_task(task), wanted, f"{path}: labels: draws: {task}")
