@@ -132,6 +132,10 @@ class TrainParams:
         Folders of trained models, as the train stage writes them, of the same signals: their
         networks become part of the mean as they are, such as ones trained on crops beside one on
         whole records. Of a task with more labels, those of this one count.
+    rare : int
+        Labels with fewer positive training records than this get the head's weights of a
+        discriminant after the fit, in each network of the mean, those that join too; see
+        :mod:`ecglens.training.discriminant`. 0: none.
     devices : int
         GPUs, or other devices of the Keras backend, that share each batch.
     """
@@ -164,6 +168,7 @@ class TrainParams:
     ensemble: int = at_least(0, 1)
     beside: str = ""
     join: tuple[str, ...] = ()
+    rare: int = at_least(0, 0)
     devices: int = at_least(1, 1)
 
 

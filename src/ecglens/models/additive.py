@@ -97,11 +97,32 @@ class AdditiveHead(keras.layers.Layer):
             )
             return ops.transpose(by_lead, (0, 2, 1, 3))
         if self.attention:
-            weights = ops.softmax(ops.matmul(features, self.query[None]), axis=1)
-            return weights * ops.matmul(features, self.kernel[None])
+            return self._attended(features, self.query) * ops.matmul(features, self.kernel[None])
         # A batch of one for the kernel keeps this a single product in the exported graph.
         kernel = self.kernel / (steps * leads[0] if leads else steps)
         return ops.matmul(features, kernel[None, None] if leads else kernel[None])
+
+    def _attended(self, features, query):
+        """Return how each label of the query weighs the steps."""
+        return ops.softmax(ops.matmul(features, query[None]), axis=1)
+
+    def pooled(self, features, labels):
+        """Return the features pooled over time; the logit is their product with the kernel.
+
+        Parameters
+        ----------
+        features : tensor, shape (batch, steps, features)
+        labels : sequence of int
+            Whose attention counts.
+
+        Returns
+        -------
+        tensor, shape (batch, labels, features)
+        """
+        if not self.attention:
+            return ops.repeat(ops.mean(features, axis=1, keepdims=True), len(labels), axis=1)
+        weights = self._attended(features, ops.take(self.query, labels, axis=1))
+        return ops.matmul(ops.transpose(weights, (0, 2, 1)), features)
 
     def compute_output_shape(self, input_shape):
         flat, leads = (input_shape[0], self.labels), input_shape[2] if len(input_shape) == 4 else 1

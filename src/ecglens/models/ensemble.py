@@ -85,9 +85,9 @@ def of_labels(model: keras.Model, columns: Sequence[int]) -> keras.Model:
             model.name, f"{labels} labels", f"at least {max(columns) + 1}",
             "The table of labels has changed since it was trained: train it anew.",
         )  # fmt: skip
-    return keras.Model(
-        model.input, OfLabels(columns, name="of_labels")(model.output), name=model.name
-    )
+    taken = sum(isinstance(layer, OfLabels) for layer in model.layers)
+    name = f"of_labels_{taken + 1}" if taken else "of_labels"
+    return keras.Model(model.input, OfLabels(columns, name=name)(model.output), name=model.name)
 
 
 def _shape(model: keras.Model) -> str:

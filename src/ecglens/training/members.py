@@ -19,6 +19,7 @@ from ecglens.store import Store
 from ecglens.train_params import TrainParams
 from ecglens.training.data import ordered_batches
 from ecglens.training.devices import devices
+from ecglens.training.discriminant import head_of, refit_rare
 from ecglens.training.fit import fit, make_reproducible
 from ecglens.training.guidance import Guide
 from ecglens.training.network import predictor_of_counts
@@ -103,6 +104,8 @@ class Trained:
         of them ran.
     val_auroc : float
         The model's macro AUROC on the validation records.
+    beside_val_auroc : float or None
+        The same of ``beside``, among the records of which its labels are asked.
     beside : keras.Model or None
         What answers the labels that were learnt beside the model's; of several networks the mean,
         without those that joined.
@@ -112,15 +115,19 @@ class Trained:
     history: dict[str, list[float]]
     val_auroc: float
     beside: keras.Model | None = None
+    beside_val_auroc: float | None = None
 
     @property
     def figures(self) -> dict[str, float]:
         """The validation AUROC, how many epochs were run, and how many parameters there are."""
-        return {
+        found = {
             "val_auroc": self.val_auroc,
             "epochs": len(self.history["val_auroc"]),
             "parameters": self.model.count_params(),
         }
+        if self.beside_val_auroc is not None:
+            found["beside_val_auroc"] = self.beside_val_auroc
+        return found
 
 
 def run_training(
@@ -145,10 +152,12 @@ def run_training(
     training = replace(training, work=training.folder)
     first, count = training.params.seed, training.params.ensemble
     joined = [network for one in training.joined for network in _networks(one)]
+    if training.params.rare:
+        _refit_joined(training, joined)
     if count == 1 and not joined:
         network, history = _one(training, training.params, callbacks(first))
         model, beside = _apart(network, training.own)
-        return Trained(model, history, max(history["val_auroc"]), beside)
+        return _trained(training, model, history, beside)
     made = []
     for seed in range(first, first + count):
         with member(seed) if count > 1 else nullcontext():
@@ -158,8 +167,25 @@ def run_training(
     model = mean_of(networks, networks[0].name)
     besides = [beside for _, beside in pairs if beside is not None]
     beside = mean_of(besides, besides[0].name) if besides else None
-    auroc = validation_auroc(model, training.store, training.validation)
-    return Trained(model, _mean_history([history for _, history in made], auroc), auroc, beside)
+    return _trained(training, model, _mean_history([history for _, history in made]), beside)
+
+
+def _refit_joined(training: Training, networks: list[keras.Model]) -> None:
+    """Give the networks that join what this training's own get after their fit."""
+    own = replace(training.train, truth=training.train.truth[:, : training.own])
+    for network in networks:
+        refit_rare(network, training.store, own, training.params.rare)
+
+
+def _trained(training: Training, model, history: dict, beside) -> Trained:
+    """Return what a training gave, with the figures on the validation records."""
+    store, validation, own = training.store, training.validation, training.own
+    auroc = validation_auroc(model, store, validation)
+    besides = None
+    if beside is not None:
+        others = replace(validation, truth=validation.truth[:, own:])
+        besides = validation_auroc(beside, store, others)
+    return Trained(model, history or {"val_auroc": [auroc]}, auroc, beside, besides)
 
 
 def _apart(network: keras.Model, own: int | None) -> tuple[keras.Model, keras.Model | None]:
@@ -178,10 +204,10 @@ def _networks(joined: Joined) -> list[keras.Model]:
     return [of_labels(network, joined.columns) for network in networks]
 
 
-def _mean_history(histories: list[dict[str, list[float]]], auroc: float) -> dict[str, list[float]]:
-    """Return the mean of the epochs that all ran; where none was trained, what the mean reaches."""
+def _mean_history(histories: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Return the mean of the epochs that all ran; nothing where none was trained."""
     if not histories:
-        return {"val_auroc": [auroc]}
+        return {}
     epochs = min(len(history["loss"]) for history in histories)
     return {
         name: np.mean([one[name][:epochs] for one in histories], axis=0).tolist()
@@ -198,19 +224,23 @@ def _one(
     build = partial(training.build, labels=labels)
     with devices(params.devices):
         model, network = whole_and_cropped(build, samples, training.crop, params.crop_test)
+        if params.rare:
+            head_of(model)  # an error now, not after hours
         run = partial(
             fit, model, training.store, training.train, training.validation,
             work=training.work, network=network, guide=training.guide, labels=training.own,
         )  # fmt: skip
-        if training.start is None:
-            return model, run(params, callbacks=callbacks)
-        head = head_places(training.build, training.crop or samples, labels)
-        take_weights(model, training.start, head, new_head=params.head == "new")
-        if params.freeze_epochs:
-            alone = replace(params, epochs=params.freeze_epochs, schedule="constant")
-            with only_head(network, head):
-                run(alone)
-        return model, run(params, callbacks=callbacks)
+        if training.start is not None:
+            head = head_places(training.build, training.crop or samples, labels)
+            take_weights(model, training.start, head, new_head=params.head == "new")
+            if params.freeze_epochs:
+                alone = replace(params, epochs=params.freeze_epochs, schedule="constant")
+                with only_head(network, head):
+                    run(alone)
+        history = run(params, callbacks=callbacks)
+        if params.rare:
+            refit_rare(model, training.store, training.train, params.rare)
+        return model, history
 
 
 def validation_auroc(model: keras.Model, store: Store, split: Split) -> float:
