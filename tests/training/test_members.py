@@ -260,6 +260,9 @@ def test_what_is_learnt_beside_has_a_model_of_its_own(beside, learnable):
     found = macro_auroc(learnable.validation.truth[:, :1], logits(trained.model, signals))
     assert trained.val_auroc == pytest.approx(found, abs=1e-6)  # of its own label alone
     answer = trained.beside(signals)
+    asked = ~np.isnan(beside.validation.truth[:, 1])
+    others = macro_auroc(learnable.validation.truth[asked, 1:2], np.asarray(answer["logit"])[asked])
+    assert trained.figures["beside_val_auroc"] == pytest.approx(others, abs=1e-6)
     total = np.asarray(answer["attribution"]).sum(axis=(1, 2)) + np.asarray(answer["bias"])
     np.testing.assert_allclose(total, answer["logit"], atol=1e-4)
     assert beside.folder != replace(beside, own=None).folder
@@ -277,4 +280,6 @@ def test_an_ensemble_has_the_mean_of_what_was_learnt_beside(beside, learnable):
 
 
 def test_nothing_is_beside_a_task_by_itself(training):
-    assert run_training(training).beside is None
+    trained = run_training(training)
+    assert trained.beside is None
+    assert "beside_val_auroc" not in trained.figures
