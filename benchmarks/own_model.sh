@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Our additive model on the six tasks of the PTB-XL benchmark at once; opens fold 10:
 # [KEEP=FOLDER] bash benchmarks/own_model.sh PTB-XL-FOLDER SEED [PART...]
-#   whole            a network trained on whole records, for rhythms, which take longer than a crop
-#   attention_crops  one that weighs the moments by attention, trained on 2.5 s of a record at a time
+#   crops            a network trained on 2.5 s of a record at a time
+#   whole            one trained on whole records, for rhythms, which take longer than that
+#   attention        one that weighs the moments by attention, trained on 5 s at a time
+#   attention_crops  one more, trained on 2.5 s at a time
+#   mean             of these four; as each mean, it needs the KEEP that they were run with
 #   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
 #                    that task's records alone (train.beside)
-#   mean             of these four, rare labels by a discriminant (train.rare); needs the KEEP that they were run with
+#   mean_rare        of whole, attention_crops, beside and beside_crops, rare labels by a discriminant (train.rare)
 #   form_attention   one with attention for the form task alone
-#   form             the mean of beside, beside_crops and it, for the form task; needs their KEEP too
+#   form             the mean of beside, beside_crops and it, for the form task
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
@@ -29,11 +32,11 @@ part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
-  case $name in whole | beside* | form*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
+  case $name in whole | attention | beside* | form*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
   case $name in *attention* | beside*) settings+=(-S "model.$model.pooling=attention") ;; esac
   case $name in beside*) settings+=(-S train.beside=form) ;; esac
   case $name in form*) task=form ;; esac
-  case $name in mean | form | leads) until='' ;; esac
+  case $name in mean* | form | leads) until='' ;; esac
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" "$task" "${settings[@]}"
 }
@@ -47,20 +50,23 @@ mean() {  # NAME RARE PART/MODEL/trained...: of networks that were kept
 
 resnet=additive_resnet/trained
 # Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
-parts=(whole attention_crops beside beside_crops mean form_attention form)
+parts=(crops whole attention attention_crops mean beside beside_crops mean_rare form_attention form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
+    crops) part crops additive_resnet epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     whole) part whole additive_resnet epochs=20 mixup=0.2 "seed=${seed}4" ;;
+    attention) part attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
-    mean) mean mean 60 {whole,attention_crops,beside,beside_crops}/$resnet ;;
+    mean) mean mean 0 {crops,whole,attention,attention_crops}/$resnet ;;
     beside) part beside additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
+    mean_rare) mean mean_rare 60 {whole,attention_crops,beside,beside_crops}/$resnet ;;
     form) mean form 0 {beside,beside_crops}/$resnet/beside form_attention/$resnet ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,12s/^# //p' "$0" >&2
+      sed -n '2,15s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

@@ -4,11 +4,11 @@
 
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
-A star marks the part that is best at a task on fold 9; ``mean`` is put forward, and ``form`` for
-the form task. ``mean_before`` (four networks as they were fitted), ``whole`` and ``three_crops``
-were also judged by themselves. Form's mean over the labels that fold 9 has often enough follows:
-the others move the mean of all by .02 from seed to seed. Of networks for which fold 10 was not
-opened alone there is only the log.
+A star marks the part that is best at a task on fold 9, which is put forward for it: ``mean``,
+``mean_rare`` or ``form``. ``whole`` and ``three_crops`` (the mean of three networks of crops) were
+also judged by themselves. Form's mean over the labels that fold 9 has often enough follows: the
+others move the mean of all by .02 from seed to seed. Of networks for which fold 10 was not opened
+alone there is only the log.
 """
 
 import json
@@ -19,7 +19,7 @@ import pandas as pd
 
 FOLDER = Path(__file__).parent / "results" / "own_model"
 OFTEN = 12  # positives
-PARTS = ("mean", "mean_before", "form", "whole", "three_crops", "leads")
+PARTS = ("mean", "mean_rare", "form", "whole", "three_crops", "leads")
 # What was to be reached, and the best of Strodthoff et al. 2021 (doi 10.1109/JBHI.2020.3022989)
 # on PTB-XL at 100 Hz.
 MARKS = {
