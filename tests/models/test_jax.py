@@ -11,6 +11,7 @@ import pytest
 CONTRACT = [
     Path(__file__).with_name(f"test_{part}.py") for part in ("contract", "forward", "parallel")
 ]
+CONTRACT += [Path(__file__).parents[1] / "training" / "test_discriminant.py"]
 
 
 @pytest.mark.slow

@@ -140,6 +140,6 @@ def _moments(network, head: AdditiveHead, columns, store: Store, train: Split, r
         np.zeros((labels, width, width)),
     )  # fmt: skip
     for signals, truth in ordered_batches(store, train, BATCH):
-        features = keras.ops.convert_to_numpy(reader.predict_on_batch(signals))
+        features = keras.ops.convert_to_numpy(reader.predict_on_batch(np.asarray(signals)))
         moments.add(features.astype(np.float64), np.asarray(truth)[:, rare])
     return moments
