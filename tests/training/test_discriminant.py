@@ -16,7 +16,7 @@ from ecglens.models.ensemble import Joined, mean_of, members_of, of_labels
 from ecglens.train_params import TrainParams
 from ecglens.training import Training, run_training
 from ecglens.training import discriminant as module
-from ecglens.training.discriminant import head_of, refit_rare
+from ecglens.training.discriminant import calibrate_rare, head_of, refit_rare
 
 LABELS = 3
 FEW = 10
@@ -174,6 +174,48 @@ def test_the_mean_of_crops_is_refused(learnable):
     model, _ = whole_and_cropped(build, learnable.store.samples, 100, "average")
     with pytest.raises(ParameterError, match="crop_test=whole"):
         head_of(model)
+
+
+def test_platts_fit_is_that_of_its_definition():
+    """The slope and shift that make the sum of p - target, plain and times the logit, zero."""
+    rng = np.random.default_rng(2)
+    truth = (np.arange(200) < 12).astype(np.float32)
+    logit = rng.normal(2 * truth - 4)
+    truth[-3:] = np.nan
+    slope, shift = module._platt(logit, truth)
+    asked = truth[:-3] > 0.5
+    target = np.where(asked, 13 / 14, 1 / 187)
+    left = 1 / (1 + np.exp(-slope * logit[:-3] - shift)) - target
+    assert left.sum() == pytest.approx(0, abs=1e-3)
+    assert (left * logit[:-3]).sum() == pytest.approx(0, abs=1e-2)
+    assert slope > 0
+
+
+def test_a_fit_that_would_turn_the_order_round_is_not_taken():
+    truth = (np.arange(200) < 12).astype(np.float32)
+    assert module._platt(-5 * truth, truth) == (1.0, 0.0)
+
+
+def test_calibrated_probabilities_sum_to_the_records_and_keep_their_order(
+    attended, learnable, train
+):
+    other = keras.models.clone_model(attended)
+    other.set_weights([weight[::-1] for weight in attended.get_weights()])
+    networks = [attended, other]
+    for network in networks:
+        refit_rare(network, learnable.store, train, FEW + 1)
+    mean = mean_of(networks, "mean")
+    signals = learnable.store.millivolts(train.rows)
+    before = np.asarray(mean(signals)["logit"])
+    calibrate_rare(mean, networks, learnable.store, train, FEW + 1)
+    answer = {name: np.asarray(part) for name, part in mean(signals).items()}
+    assert answer["probability"][:, 1].sum() == pytest.approx(FEW, rel=0.1)
+    assert np.corrcoef(before[:, 1], answer["logit"][:, 1])[0, 1] == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(
+        np.delete(answer["logit"], 1, axis=1), np.delete(before, 1, axis=1), atol=1e-5
+    )
+    total = answer["attribution"].sum(axis=(1, 2)) + answer["bias"]
+    np.testing.assert_allclose(total, answer["logit"], atol=1e-4)
 
 
 def test_networks_that_join_get_the_weights_too(learnable, tmp_path):

@@ -6,12 +6,18 @@ covariance gives, has next to nothing to learn (regularised discriminant analysi
 doi 10.1080/01621459.1989.10478752; why shrinking wins where records are few: Bickel and Levina
 2004, doi 10.3150/bj/1106314847; features by all records and a classifier of class means for the
 rare ones: Kang et al. 2020, arXiv 1910.09217). The head stays linear, so its shares stay exact.
+
+A discriminant orders records; it does not say how probable a label is. So its logit gets the scale
+and the bias of a logistic fit to the training records (Platt 1999, "Probabilistic outputs for
+support vector machines"), of a mean the mean's logit as a whole, which leaves the order as it is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from ecglens.errors import ParameterError
 from ecglens.models.additive import AdditiveHead
@@ -19,7 +25,7 @@ from ecglens.models.ensemble import OfLabels
 from ecglens.splits import Split
 from ecglens.store import Store
 from ecglens.training.data import ordered_batches
-from ecglens.training.network import Millivolts
+from ecglens.training.network import Millivolts, predictor_of_counts
 
 # Of the correlation matrix, whose diagonal is 1. Of .3, 3, 10 and 1000 the best on PTB-XL's fold 9.
 SHRINKAGE = 10.0
@@ -30,7 +36,7 @@ def refit_rare(network: keras.Model, store: Store, train: Split, below: int) -> 
     """Give labels of few positive records the weights of a discriminant.
 
     Mean and standard deviation of each label's logit over the training records stay as they were,
-    so that a mean of networks weighs it as before.
+    so that a mean of networks weighs it as before; :func:`calibrate_rare` is to follow.
 
     Parameters
     ----------
@@ -53,12 +59,11 @@ def refit_rare(network: keras.Model, store: Store, train: Split, below: int) -> 
         If the network's head does not pool.
     """
     head, columns = head_of(network)
-    positives = np.nansum(train.truth, axis=0)
-    rare = np.flatnonzero((positives > 0) & (positives < below))
+    rare = _rare(train, below)
     if not len(rare):
         return rare
     moments = _moments(network, head, columns[rare], store, train, rare)
-    kernel, bias = (np.array(keras.ops.convert_to_numpy(x)) for x in (head.kernel, head.bias))
+    kernel, bias = _weights(head)
     for place, column in enumerate(columns[rare]):
         kernel[:, column], bias[column] = moments.discriminant(
             place, kernel[:, column], bias[column]
@@ -66,6 +71,65 @@ def refit_rare(network: keras.Model, store: Store, train: Split, below: int) -> 
     head.kernel.assign(kernel)
     head.bias.assign(bias)
     return rare
+
+
+def calibrate_rare(
+    model: keras.Model, networks: Sequence[keras.Model], store: Store, train: Split, below: int
+) -> None:
+    """Make the logits of few positive records those of probabilities, in the order that they have.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The mean of ``networks``, after :func:`refit_rare` of each; changed with them.
+    networks : sequence of keras.Model
+    store : Store
+    train : Split
+        Its truth has the model's labels.
+    below : int
+        As for :func:`refit_rare`.
+    """
+    rare = _rare(train, below)
+    if not len(rare):
+        return
+    signals = ordered_batches(store, train, BATCH).map(lambda counts, _: counts)
+    logit = predictor_of_counts(model).predict(signals, verbose=0)
+    fits = [_platt(logit[:, label], train.truth[:, label]) for label in rare]
+    for network in networks:
+        head, columns = head_of(network)
+        kernel, bias = _weights(head)
+        for column, (slope, shift) in zip(columns[rare], fits, strict=True):
+            kernel[:, column] *= slope
+            bias[column] = slope * bias[column] + shift
+        head.kernel.assign(kernel)
+        head.bias.assign(bias)
+
+
+def _platt(logit: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Return slope and shift of Platt's fit, whose targets are as far from 0 and 1 as records say.
+
+    A slope that is not positive would turn the order round: then the logit stays as it is.
+    """
+    asked = ~np.isnan(truth)
+    logit, truth = logit[asked].astype(np.float64)[:, None], truth[asked] > 0.5
+    positive, negative = truth.sum(), (~truth).sum()
+    target = np.where(truth, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    fit = LogisticRegression(C=1e6, tol=1e-8, max_iter=1000).fit(
+        np.concatenate([logit, logit]), np.repeat([True, False], len(truth)),
+        sample_weight=np.concatenate([target, 1 - target]),
+    )  # fmt: skip
+    slope = float(fit.coef_[0, 0])
+    return (slope, float(fit.intercept_[0])) if slope > 0 else (1.0, 0.0)
+
+
+def _rare(train: Split, below: int) -> np.ndarray:
+    positives = np.nansum(train.truth, axis=0)
+    return np.flatnonzero((positives > 0) & (positives < below))
+
+
+def _weights(head: AdditiveHead) -> tuple[np.ndarray, np.ndarray]:
+    kernel, bias = (np.copy(keras.ops.convert_to_numpy(x)) for x in (head.kernel, head.bias))
+    return kernel, bias
 
 
 def head_of(network: keras.Model) -> tuple[AdditiveHead, np.ndarray]:

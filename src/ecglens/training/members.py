@@ -19,7 +19,7 @@ from ecglens.store import Store
 from ecglens.train_params import TrainParams
 from ecglens.training.data import ordered_batches
 from ecglens.training.devices import devices
-from ecglens.training.discriminant import head_of, refit_rare
+from ecglens.training.discriminant import calibrate_rare, head_of, refit_rare
 from ecglens.training.fit import fit, make_reproducible
 from ecglens.training.guidance import Guide
 from ecglens.training.network import predictor_of_counts
@@ -157,6 +157,7 @@ def run_training(
     if count == 1 and not joined:
         network, history = _one(training, training.params, callbacks(first))
         model, beside = _apart(network, training.own)
+        _calibrate(training, model, [model], beside, [beside])
         return _trained(training, model, history, beside)
     made = []
     for seed in range(first, first + count):
@@ -167,6 +168,7 @@ def run_training(
     model = mean_of(networks, networks[0].name)
     besides = [beside for _, beside in pairs if beside is not None]
     beside = mean_of(besides, besides[0].name) if besides else None
+    _calibrate(training, model, networks, beside, besides)
     return _trained(training, model, _mean_history([history for _, history in made]), beside)
 
 
@@ -175,6 +177,16 @@ def _refit_joined(training: Training, networks: list[keras.Model]) -> None:
     own = replace(training.train, truth=training.train.truth[:, : training.own])
     for network in networks:
         refit_rare(network, training.store, own, training.params.rare)
+
+
+def _calibrate(training: Training, model, networks: list, beside, besides: list) -> None:
+    """Make probabilities of what a discriminant says of rare labels, in what a training gives."""
+    store, train, own, rare = training.store, training.train, training.own, training.params.rare
+    if rare:
+        calibrate_rare(model, networks, store, replace(train, truth=train.truth[:, :own]), rare)
+    if rare and beside is not None:
+        others = replace(train, truth=train.truth[:, own:])
+        calibrate_rare(beside, besides, store, others, rare)
 
 
 def _trained(training: Training, model, history: dict, beside) -> Trained:
