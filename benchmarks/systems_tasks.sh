@@ -18,8 +18,9 @@ case $task in
     published=ecg_xplaim
     fit=(optimizer=adam learning_rate=0.01 schedule=step decay=0.95 decay_epochs=1 batch_size=64
       epochs=12 patience=12)
-    draws=([tachy]="afib: 350, tachsr: 350, neg: 700" [lqt]="lqt: 114, neg: 350"
-      [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 74, neg: 350" [pace]="pace: 284, neg: 450")
+    draws=([tachy]="afib: 1500, tachsr: 820, neg: 1800" [lqt]="lqt: 114, neg: 1000"
+      [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 74, neg: 1000" [pace]="pace: 284, neg: 1000")
+    [[ $task == [tc]* ]] || fit+=(epochs=30 patience=30)  # so few records that 12 are 70 steps to 160
     ;;
   abnormal)
     published=signal_cam
