@@ -10,7 +10,8 @@
 #                    that task's records alone (train.beside)
 #   mean_rare        of whole, attention_crops, beside and beside_crops, rare labels by a discriminant (train.rare)
 #   form_attention   one with attention for the form task alone
-#   form             the mean of beside, beside_crops and it, for the form task
+#   attention_rare   attention_crops, rare labels by a discriminant
+#   form             the mean of beside, beside_crops, form_attention and attention_rare, for the form task
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
@@ -50,7 +51,7 @@ mean() {  # NAME RARE PART/MODEL/trained...: of networks that were kept
 
 resnet=additive_resnet/trained
 # Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
-parts=(crops whole attention attention_crops mean beside beside_crops mean_rare form_attention form)
+parts=(crops whole attention attention_crops mean beside beside_crops mean_rare form_attention attention_rare form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
@@ -63,10 +64,11 @@ for one in "${parts[@]}"; do
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
     mean_rare) mean mean_rare 60 {whole,attention_crops,beside,beside_crops}/$resnet ;;
-    form) mean form 0 {beside,beside_crops}/$resnet/beside form_attention/$resnet ;;
+    attention_rare) mean attention_rare 60 attention_crops/$resnet ;;
+    form) mean form 0 {beside,beside_crops}/$resnet/beside {form_attention,attention_rare}/$resnet ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,15s/^# //p' "$0" >&2
+      sed -n '2,16s/^# //p' "$0" >&2
       exit 2
       ;;
   esac
