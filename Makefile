@@ -8,6 +8,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 EXTRAS := pipeline formats explain jax notebook dev
+# A file's tests share what they set up, so that one worker runs them; each takes about 2 GB.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro register test test-all test-checks lint format lock ui serve bench clean
@@ -35,10 +37,10 @@ register: $(READY)  ## put models that are up to date into an empty MLflow regis
 	$(BIN)/dvc repro --force --single-item evaluate promote
 
 test: $(READY)  ## the fast tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: $(READY)  ## all tests, with those that run whole pipelines
-	$(BIN)/python -m pytest -m ""
+	$(PYTEST) -m ""
 
 test-checks: $(READY)  ## our measures against those of quantus and shap, which this installs
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock --editable '.[checks]'

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ecglens.record import LEADS
 from ecglens.splits import Split
@@ -67,6 +68,9 @@ def training_batches(
     """
     samples = crop or store.samples
     counts = np.asarray(store.counts)  # the same memory; slices of a memmap cost more than the copy
+    # Each stretch of so many samples in a row, of all records end to end: a view, of which taking a
+    # batch costs a third of cutting its records one by one.
+    stretches = sliding_window_view(counts.reshape(-1), samples * len(LEADS))[:: len(LEADS)]
     weights = balancing_weights(split.truth) if balance == "sampling" else None
     order = _Order(len(split.rows), seed, weights)
 
@@ -78,10 +82,8 @@ def training_batches(
             return counts[split.rows[places]], split.truth[places]
         rng = np.random.default_rng([seed, 1, step])
         starts = rng.integers(0, store.samples - samples + 1, batch_size)
-        crops = np.empty((batch_size, samples, len(LEADS)), np.int16)
-        for place, row, start in zip(crops, split.rows[places], starts, strict=True):
-            place[:] = counts[row, start : start + samples]
-        return crops, split.truth[places]
+        crops = stretches[split.rows[places] * store.samples + starts]
+        return crops.reshape(batch_size, samples, len(LEADS)), split.truth[places]
 
     steps = tf.data.Dataset.range(first_step, ENDLESS)
     return _reading(

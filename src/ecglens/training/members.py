@@ -104,11 +104,11 @@ class Trained:
         of them ran.
     val_auroc : float
         The model's macro AUROC on the validation records.
-    beside_val_auroc : float or None
-        The same of ``beside``, among the records of which its labels are asked.
     beside : keras.Model or None
         What answers the labels that were learnt beside the model's; of several networks the mean,
         without those that joined.
+    beside_val_auroc : float or None
+        Of ``beside``, among the records of which its labels are asked.
     """
 
     model: keras.Model
