@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One of the three systems on a task of its own, trained as its authors trained it, on PTB-XL at
 # 100 Hz; opens fold 10:
-# [MODEL=...] bash benchmarks/systems_tasks.sh PTB-XL-FOLDER TASK [-S dvc parameters]
+# [MODEL=...] [SEED=1] bash benchmarks/systems_tasks.sh PTB-XL-FOLDER TASK [-S dvc parameters]
 #   tachy cd lqt wpw pace             ECG-XPLAIM, or its baselines: MODEL=cnn, gru or resnet
 #   abnormal                          Signal-CAM
 #   norm_mi norm_sttc norm_cd norm_hyp  ECG-IMN, or MODEL=ecg_imn_categorical, ecg_imn_direct, cnn2d_gradcam
@@ -50,5 +50,6 @@ for one in "${fit[@]}"; do settings+=(-S "train.$one"); done
 [ "$task" != abnormal ] || settings+=(-S model.signal_cam.scaling=lead -S evaluate.threshold=accuracy)
 model=${MODEL:-$published} name=$task
 [ "$model" = "$published" ] || name=${task}_$model
+[ "${SEED:-1}" = 1 ] || { name=${name}_seed_$SEED; settings+=(-S "train.seed=$SEED"); }
 MODEL=$model NAME="systems/$name" \
   bash "$(dirname "$0")/ptbxl_task.sh" "$1" "$task" "${settings[@]}" "${@:3}"
