@@ -140,10 +140,10 @@ def test_prepare_killed_while_it_puts_the_shards_together_goes_on(simulated_set,
 @pytest.mark.slow
 def test_the_workers_of_a_killed_prepare_do_not_stay(simulated_set, tmp_path):
     folder, mine = tmp_path / "signals", psutil.Process()
-    family = []
+    others, family = mine.children(recursive=True), []  # others: what tests before have left
 
     def begun():
-        family[:] = mine.children(recursive=True)
+        family[:] = [p for p in mine.children(recursive=True) if p not in others]
         return finished(folder, 1)
 
     kill_midway(PREPARE, simulated_set, folder, 2, 200_000, begun=begun, patience=120)
