@@ -9,8 +9,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 EXTRAS := pipeline formats explain jax notebook dev
 # A file's tests share what they set up, so that one worker runs them, in the order of the folders: files
-# of one long test are not left for the end. A worker takes about 1.5 GB, those on JAX 5.
-PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# of one long test are not left for the end. A worker takes up to 2.5 GB, the slow tests on JAX 5 more.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup repro register test test-all test-checks lint format lock ui serve bench clean

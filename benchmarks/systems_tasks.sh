@@ -20,7 +20,7 @@ case $task in
       epochs=12 patience=12)
     draws=([tachy]="afib: 1500, tachsr: 820, neg: 1800" [lqt]="lqt: 114, neg: 1000"
       [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 74, neg: 1000" [pace]="pace: 284, neg: 1000")
-    [[ $task == [tc]* ]] || fit+=(epochs=30 patience=30)  # so few records that 12 are 70 steps to 160
+    case $task in lqt | wpw | pace) fit+=(epochs=30 patience=30) ;; esac  # 12 are 160 to 190 steps
     ;;
   abnormal)
     published=signal_cam
