@@ -11,6 +11,7 @@ from ecglens.splits import Split
 from ecglens.store import Store
 
 ENDLESS = np.iinfo(np.int64).max
+TOGETHER = 8  # batches of crops that are read at once: half of what one by one would cost
 
 
 def ordered_batches(store: Store, split: Split, batch_size: int) -> tf.data.Dataset:
@@ -28,7 +29,7 @@ def ordered_batches(store: Store, split: Split, batch_size: int) -> tf.data.Data
         return store.counts[rows], split.truth[start : start + batch_size]
 
     starts = tf.data.Dataset.range(0, len(split.rows), batch_size)
-    return _reading(starts, read, (None, store.samples), split.truth.shape[1])
+    return _reading(starts, read, (None, store.samples), split.truth.shape[1]).prefetch(4)
 
 
 def training_batches(
@@ -76,19 +77,28 @@ def training_batches(
 
     def read(step):
         places = order.places(step * batch_size, batch_size)
-        if outside is not None:
-            return counts[split.rows[places]], split.truth[places], outside(places)
-        if samples == store.samples:
-            return counts[split.rows[places]], split.truth[places]
-        rng = np.random.default_rng([seed, 1, step])
-        starts = rng.integers(0, store.samples - samples + 1, batch_size)
-        crops = stretches[split.rows[places] * store.samples + starts]
-        return crops.reshape(batch_size, samples, len(LEADS)), split.truth[places]
+        rows, truth = split.rows[places], split.truth[places]
+        return (counts[rows], truth) if outside is None else (counts[rows], truth, outside(places))
 
+    def read_crops(step):
+        places = order.places(step * batch_size, TOGETHER * batch_size)
+        starts = [
+            np.random.default_rng([seed, 1, each]).integers(room, size=batch_size)
+            for each in range(step, step + TOGETHER)
+        ]
+        crops = stretches[split.rows[places] * store.samples + np.concatenate(starts)]
+        batches = (TOGETHER, batch_size)
+        return crops.reshape(*batches, samples, -1), split.truth[places].reshape(*batches, -1)
+
+    labels = split.truth.shape[1]
+    if outside is None and samples < store.samples:
+        room = store.samples - samples + 1
+        steps = tf.data.Dataset.range(first_step, ENDLESS, TOGETHER)
+        several = _reading(steps, read_crops, (TOGETHER, batch_size, samples), labels)
+        return several.unbatch().prefetch(4)
     steps = tf.data.Dataset.range(first_step, ENDLESS)
-    return _reading(
-        steps, read, (batch_size, samples), split.truth.shape[1], guided=outside is not None
-    )
+    guided = outside is not None
+    return _reading(steps, read, (batch_size, samples), labels, guided=guided).prefetch(4)
 
 
 def balancing_weights(truth: np.ndarray) -> np.ndarray:
@@ -147,10 +157,10 @@ def _reading(
     def read_batch(place):
         counts, truth, *outside = tf.numpy_function(read, [place], kinds)
         counts.set_shape((*shape, len(LEADS)))
-        truth.set_shape((shape[0], labels))
+        truth.set_shape((*shape[:-1], labels))
         if not guided:
             return counts, truth
         outside[0].set_shape((*shape, None, labels))
         return counts, {"truth": truth, "outside": outside[0]}
 
-    return places.map(read_batch).prefetch(4)
+    return places.map(read_batch)
