@@ -8,6 +8,7 @@
 #   mean             of these four; as each mean, it needs the KEEP that they were run with
 #   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
 #                    that task's records alone (train.beside)
+#   beside_inception one of inception modules (additive_inception), on 2.5 s, that learns it beside too
 #   mean_rare        of whole, attention_crops, beside and beside_crops, rare labels by a discriminant (train.rare)
 #   form_attention   one with attention for the form task alone
 #   attention_rare   attention_crops, rare labels by a discriminant
@@ -34,7 +35,7 @@ part() {  # NAME MODEL [train parameters]
   shift 2
   for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
   case $name in whole | attention | beside* | form*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
-  case $name in *attention* | beside*) settings+=(-S "model.$model.pooling=attention") ;; esac
+  case $name/$model in *attention*/* | beside*/additive_resnet) settings+=(-S "model.$model.pooling=attention") ;; esac
   case $name in beside*) settings+=(-S train.beside=form) ;; esac
   case $name in form*) task=form ;; esac
   case $name in mean* | form | leads) until='' ;; esac
@@ -62,13 +63,14 @@ for one in "${parts[@]}"; do
     mean) mean mean 0 {crops,whole,attention,attention_crops}/$resnet ;;
     beside) part beside additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
+    beside_inception) part beside_inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}3" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
     mean_rare) mean mean_rare 60 {whole,attention_crops,beside,beside_crops}/$resnet ;;
     attention_rare) mean attention_rare 60 attention_crops/$resnet ;;
     form) mean form 0 {beside,beside_crops}/$resnet/beside {form_attention,attention_rare}/$resnet ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,16s/^# //p' "$0" >&2
+      sed -n '2,17s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

@@ -96,15 +96,28 @@ class XResNetParams(ConditioningParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class InceptionParams(ConditioningParams):
-    """:mod:`ecglens.models.inception1d`."""
+class InceptionModulesParams(ConditioningParams):
+    """What networks of inception modules share."""
 
     depth: int = at_least(1)
     filters: int = at_least(1)
     bottleneck: int = at_least(1)
     kernels: tuple[int, ...] = at_least(1)
-    hidden: int = at_least(1)
     dropout: float = within(0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InceptionParams(InceptionModulesParams):
+    """:mod:`ecglens.models.inception1d`."""
+
+    hidden: int = at_least(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdditiveInceptionParams(InceptionModulesParams):
+    """:mod:`ecglens.models.additive_inception`."""
+
+    halved: tuple[int, ...] = at_least(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +155,5 @@ class ModelParams:
     xresnet1d101: XResNetParams
     inception1d: InceptionParams
     additive_resnet: AdditiveResNetParams
+    additive_inception: AdditiveInceptionParams
     additive_leads: AdditiveLeadsParams

@@ -206,18 +206,23 @@ def benchmark_head(weights, x):
     return normed(x, weights("head_norm_2"), 1e-5) @ kernel + bias
 
 
+def branches(weights, x, module, kernels):
+    """An inception module: what its convolutions and its pooling see."""
+    place = f"module_{module}"
+    narrow = convolve(x, *weights(f"{place}_bottleneck"))
+    parts = [convolve(narrow, *weights(f"{place}_conv_{k}")) for k in kernels]
+    around = np.pad(x, ((1, 1), (0, 0)), constant_values=-np.inf)
+    around = np.max([around[:-2], around[1:-1], around[2:]], axis=0)
+    parts.append(convolve(around, *weights(f"{place}_pool_conv")))
+    return np.concatenate(parts, axis=1), weights(f"{place}_norm")
+
+
 def test_inception1d(case):
     weights, x, answer = case("inception1d")
     start = x
     for module in (1, 2, 3):
-        place = f"module_{module}"
-        narrow = convolve(x, *weights(f"{place}_bottleneck"))
-        kernels = TINY["inception1d"]["kernels"]
-        parts = [convolve(narrow, *weights(f"{place}_conv_{k}")) for k in kernels]
-        around = np.pad(x, ((1, 1), (0, 0)), constant_values=-np.inf)
-        around = np.max([around[:-2], around[1:-1], around[2:]], axis=0)
-        parts.append(convolve(around, *weights(f"{place}_pool_conv")))
-        x = relu(normed(np.concatenate(parts, axis=1), weights(f"{place}_norm"), 1e-5))
+        seen, norm = branches(weights, x, module, TINY["inception1d"]["kernels"])
+        x = relu(normed(seen, norm, 1e-5))
     past = normed(convolve(start, *weights("shortcut_1")), weights("shortcut_norm_1"), 1e-5)
     close(answer["logit"], benchmark_head(weights, relu(x + past)))
 
@@ -289,9 +294,29 @@ def test_additive_resnet(case, fine, pooling):
         kernel, bias = weights("head")
         close(answer["logit"], x.mean(axis=0) @ kernel + bias)
         return
+    close(answer["logit"], attended(weights, x))
+
+
+def attended(weights, x):
+    """What the steps say, weighed by each label's own attention."""
     kernel, bias, query = weights("head")
     weighs = np.exp(x @ query) / np.exp(x @ query).sum(axis=0)
-    close(answer["logit"], (weighs * (x @ kernel)).sum(axis=0) + bias)
+    return (weighs * (x @ kernel)).sum(axis=0) + bias
+
+
+@pytest.mark.parametrize("halved", [(), (1,), (2, 3)])
+def test_additive_inception(case, halved):
+    weights, x, answer = case("additive_inception", halved=halved)
+    past = x
+    for module in (1, 2, 3):
+        seen, norm = branches(weights, x, module, TINY["additive_inception"]["kernels"])
+        x = leaky(normed(seen, norm))
+        if module == 3:
+            past = normed(convolve(past, *weights("shortcut_1")), weights("shortcut_1_norm"))
+            x = past = leaky(excited(weights, x, "shortcut_1") + past)
+        if module in halved:
+            x, past = pooled(x), pooled(past)
+    close(answer["logit"], attended(weights, x))
 
 
 def dilated(kernel, spread):

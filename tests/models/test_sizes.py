@@ -45,14 +45,22 @@ def ribeiro(steps, labels):
     return total + (steps * widths[-1] + 1) * labels
 
 
-def inception(labels):
+def inception_modules():
     total, channels = 0, 12
     for module in range(6):
         total += channels * 32 + 32 * 32 * (39 + 19 + 9) + channels * 32 + 2 * 128
         if module % 3 == 2:
             total += (12 if module == 2 else 128) * 128 + 2 * 128
         channels = 128
-    return total + benchmark_head(128, labels)
+    return total
+
+
+def inception(labels):
+    return inception_modules() + benchmark_head(128, labels)
+
+
+def additive_inception(labels):
+    return inception_modules() + 2 * squeeze(128, 16) + 2 * 128 * labels + labels
 
 
 def xresnet(labels):
@@ -116,6 +124,7 @@ def additive_leads(labels):
         ("xresnet1d101", 250, 5, xresnet(5)),
         ("inception1d", 250, 5, inception(5)),
         ("additive_resnet", 1000, 5, additive_resnet(5)),
+        ("additive_inception", 1000, 5, additive_inception(5)),
         ("additive_leads", 1000, 5, additive_leads(5)),
     ],
 )

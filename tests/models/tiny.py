@@ -22,6 +22,12 @@ TINY = {
         "kernel": 3,
         "pooling": "attention",
     },
+    "additive_inception": {
+        "depth": 3,
+        "filters": 2,
+        "bottleneck": 3,
+        "kernels": (9, 5, 3),
+    },
     "additive_leads": {"filters": (2, 3, 4), "kernels": (5, 3, 3)},
     "inception1d": {"depth": 3, "filters": 2, "bottleneck": 3, "kernels": (9, 5, 3), "hidden": 4},
 }

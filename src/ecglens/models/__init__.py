@@ -17,6 +17,7 @@ import keras
 
 from ecglens.errors import ModelError, ParameterError, did_you_mean
 from ecglens.models import (
+    additive_inception,
     additive_leads,
     additive_resnet,
     cnn,
@@ -62,6 +63,7 @@ MODELS: dict[str, Architecture] = {
     "cnn2d_gradcam": Architecture(cnn2d_gradcam.build),
     "xresnet1d101": Architecture(xresnet1d101.build, additive=False),
     "additive_resnet": Architecture(additive_resnet.build),
+    "additive_inception": Architecture(additive_inception.build),
     "additive_leads": Architecture(additive_leads.build),
     "inception1d": Architecture(inception1d.build, additive=False),
 }

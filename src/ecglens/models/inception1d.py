@@ -37,10 +37,12 @@ def build(
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = shortcut = condition(inputs, **conditioning)
     for number in range(1, depth + 1):
-        x = _module(x, filters, bottleneck, kernels, name=f"module_{number}")
+        x = module(x, filters, bottleneck, kernels, name=f"module_{number}")
+        x = norm(x, name=f"module_{number}_norm")
+        x = keras.layers.Activation("relu", name=f"module_{number}_relu")(x)
         if number % 3 == 0:
             width = filters * (len(kernels) + 1)
-            past = _convolution(shortcut, width, 1, name=f"shortcut_{number // 3}")
+            past = convolution(shortcut, width, 1, name=f"shortcut_{number // 3}")
             past = norm(past, name=f"shortcut_norm_{number // 3}")
             x = keras.layers.Add(name=f"add_{number // 3}")([x, past])
             x = shortcut = keras.layers.Activation("relu", name=f"shortcut_relu_{number // 3}")(x)
@@ -48,16 +50,17 @@ def build(
     return keras.Model(inputs, outputs, name="inception1d")
 
 
-def _module(x, filters: int, bottleneck: int, kernels, *, name: str):
-    narrow = _convolution(x, bottleneck, 1, name=f"{name}_bottleneck")
-    branches = [_convolution(narrow, filters, k, name=f"{name}_conv_{k}") for k in kernels]
+def module(x, filters: int, bottleneck: int, kernels, *, name: str):
+    """Return what the branches of a module see, before its norm."""
+    narrow = convolution(x, bottleneck, 1, name=f"{name}_bottleneck")
+    branches = [convolution(narrow, filters, k, name=f"{name}_conv_{k}") for k in kernels]
     pooled = keras.layers.MaxPooling1D(3, strides=1, padding="same", name=f"{name}_pool")(x)
-    branches.append(_convolution(pooled, filters, 1, name=f"{name}_pool_conv"))
-    x = keras.layers.Concatenate(name=f"{name}_join")(branches)
-    return keras.layers.Activation("relu", name=f"{name}_relu")(norm(x, name=f"{name}_norm"))
+    branches.append(convolution(pooled, filters, 1, name=f"{name}_pool_conv"))
+    return keras.layers.Concatenate(name=f"{name}_join")(branches)
 
 
-def _convolution(x, filters: int, kernel: int, *, name: str):
+def convolution(x, filters: int, kernel: int, *, name: str):
+    """Return a convolution without bias, which a norm follows."""
     return keras.layers.Conv1D(
         filters, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )(x)
