@@ -34,6 +34,11 @@ def test_the_title_says_the_label_its_probability_and_the_verdict(record, probab
     assert title in words(explained(record, probability))
 
 
+def test_what_is_probable_of_a_rare_label_is_not_said_to_be_nought(record):
+    title = "AFIB: probability 0.0042, at or above its threshold 0.003"
+    assert title in words(explained(record, 0.00417, threshold=0.003))
+
+
 @pytest.mark.parametrize("shape", [(400, 1), (400, 12)])
 def test_the_line_below_adds_attribution_and_bias_up_to_the_logit(record, shape):
     assert "attribution +1.00 + bias −0.25 = logit +0.75" in words(

@@ -64,7 +64,12 @@ def draw_explained(
 def verdict(label: str, probability: float, threshold: float) -> str:
     """Return a label's probability and on which side of its threshold it lies, as a title."""
     side = "at or above" if probability >= threshold else "below"
-    return f"{label}: probability {probability:.2f}, {side} its threshold {threshold:.2f}"
+    return f"{label}: probability {share(probability)}, {side} its threshold {share(threshold)}"
+
+
+def share(value: float) -> str:
+    """Return a probability with two decimals, or as many as say more of a rare label than 0.00."""
+    return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.2g}"
 
 
 def sum_up(total: float, bias: float, value: float, of: str = "logit") -> str:
