@@ -6,15 +6,16 @@
 #   attention        one that weighs the moments by attention, trained on 5 s at a time
 #   attention_crops  one more, trained on 2.5 s at a time
 #   mean             of these four; as each mean, it needs the KEEP that they were run with
-#   beside           one with attention, on 5 s, that learns the form task a second time, among that task's
-#                    records alone (train.beside)
+#   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
+#                    that task's records alone (train.beside)
 #   beside_inception one of inception modules (additive_inception), on 2.5 s, that learns it beside too
-#   mean_rare        of whole, attention_crops and these two, rare labels by a discriminant (train.rare)
+#   mean_rare        of whole, attention_crops, beside and beside_inception, rare labels by a discriminant (train.rare)
 #   form_attention   one with attention for the form task alone
 #   attention_rare   attention_crops, rare labels by a discriminant
-#   form             the mean of beside, beside_inception, form_attention and attention_rare, for the form task
+#   form             the mean of beside, beside_crops, form_attention and attention_rare, for the form task
+#   form_inception   the same with beside_inception for beside_crops
 #   leads            one network of the variant that keeps the leads apart, on crops
-# Without a part: all but leads. Networks of a mean are only trained: the mean opens fold 10.
+# Without a part: all but form_inception and leads. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -38,7 +39,7 @@ part() {  # NAME MODEL [train parameters]
   case $name/$model in *attention*/* | beside*/additive_resnet) settings+=(-S "model.$model.pooling=attention") ;; esac
   case $name in beside*) settings+=(-S train.beside=form) ;; esac
   case $name in form*) task=form ;; esac
-  case $name in mean* | form | leads) until='' ;; esac
+  case $name in mean* | form | form_inception | leads) until='' ;; esac
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" "$task" "${settings[@]}"
 }
@@ -52,7 +53,8 @@ mean() {  # NAME RARE PART/MODEL/trained...: of networks that were kept
 
 resnet=additive_resnet/trained inception=beside_inception/additive_inception/trained
 # Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
-parts=(crops whole attention attention_crops mean beside beside_inception mean_rare form_attention attention_rare form)
+parts=(crops whole attention attention_crops mean beside beside_crops beside_inception mean_rare)
+parts+=(form_attention attention_rare form)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
@@ -62,14 +64,18 @@ for one in "${parts[@]}"; do
     attention_crops) part attention_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     mean) mean mean 0 {crops,whole,attention,attention_crops}/$resnet ;;
     beside) part beside additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}6" ;;
+    beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     beside_inception) part beside_inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}3" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
     mean_rare) mean mean_rare 60 {whole,attention_crops,beside}/$resnet $inception ;;
     attention_rare) mean attention_rare 60 attention_crops/$resnet ;;
-    form) mean form 0 beside/$resnet/beside $inception/beside {form_attention,attention_rare}/$resnet ;;
+    form) mean form 0 {beside,beside_crops}/$resnet/beside {form_attention,attention_rare}/$resnet ;;
+    form_inception)
+      mean form_inception 0 beside/$resnet/beside $inception/beside {form_attention,attention_rare}/$resnet
+      ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,17s/^# //p' "$0" >&2
+      sed -n '2,18s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

@@ -5,11 +5,11 @@
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
 A star marks the part that is best at a task on fold 9, which is put forward for it: ``mean``,
-``mean_rare`` or ``form``. ``whole`` and ``three_crops`` (the mean of three networks of crops) were
-also judged by themselves. Form's mean over the labels that fold 9 has often enough follows: the
-others move the mean of all by .02 from seed to seed. Then the statements of ECG-XPLAIM's tasks, at
-the thresholds that fold 9 gives. Of networks for which fold 10 was not opened alone there is only
-the log.
+``mean_rare`` or ``form``. ``form_inception``, ``whole`` and ``three_crops`` (the mean of three
+networks of crops) were also judged. Form's mean over the labels that fold 9 has often enough
+follows: the others move the mean of all by .02 from seed to seed. Then the statements of
+ECG-XPLAIM's tasks, at the thresholds that fold 9 gives. Of networks for which fold 10 was not
+opened alone there is only the log.
 """
 
 import json
@@ -20,7 +20,7 @@ import pandas as pd
 
 FOLDER = Path(__file__).parent / "results" / "own_model"
 OFTEN = 12  # positives
-PARTS = ("mean", "mean_rare", "form", "whole", "three_crops", "leads")
+PARTS = ("mean", "mean_rare", "form", "form_inception", "whole", "three_crops", "leads")
 # What was to be reached, and the best of Strodthoff et al. 2021 (doi 10.1109/JBHI.2020.3022989)
 # on PTB-XL at 100 Hz.
 MARKS = {
@@ -36,7 +36,7 @@ def main() -> None:
     parts = {part: seeds for part, seeds in parts.items() if seeds}
     logs = FOLDER.glob("*/seed_*")
     print("macro AUROC, mean of seeds (lowest to highest); *: the part that fold 9 chooses")
-    print(f"{'task':<12}{'mark':>6}{'published':>11}   {'part (seeds)':<15}", end="")
+    print(f"{'task':<12}{'mark':>6}{'published':>11}   {'part (seeds)':<18}", end="")
     print(f"{'fold 10':>25}{'fold 9':>25}")
     for task, (mark, published) in MARKS.items():
         figures = {part: figures_of(seeds, task) for part, seeds in parts.items()}
@@ -44,14 +44,15 @@ def main() -> None:
         best = max(figures, key=lambda part: figures[part]["validation"].mean())
         for part, splits in figures.items():
             row = f"{task:<12}{mark:>6.3f}{published:>11.3f} {'*' if part == best else ' '} "
-            row += f"{part:<12}({len(parts[part])})"
+            row += f"{part:<15}({len(parts[part])})"
             for split in ("test", "validation"):
                 values = splits[split]
                 row += f"{values.mean():>9.4f} ({values.min():.4f}-{values.max():.4f})"
             print(row)
-    for split, values in frequent(parts["form"]).items():
-        shown = ", ".join(f"{value:.4f}" for value in values)
-        print(f"form, labels of {OFTEN} records of fold 9 or more, {split}: {shown}")
+    for part in ("form", "form_inception"):
+        for split, values in frequent(parts[part]).items():
+            shown = ", ".join(f"{value:.4f}" for value in values)
+            print(f"{part}, labels of {OFTEN} records of fold 9 or more, {split}: {shown}")
     print("ECG-XPLAIM's statements, fold 10, mean of seeds: sensitivity, specificity, AUROC")
     for part in ("mean", "mean_rare"):
         for label in XPLAIM:
@@ -84,7 +85,7 @@ def figures_of(seeds: list[Path], task: str) -> dict[str, np.ndarray]:
     found = {}
     for split in ("test", "validation"):
         tasks = [
-            one[split].get("tasks", {seed.parent.name: one[split]["macro"]})
+            one[split].get("tasks", {seed.parent.name.split("_")[0]: one[split]["macro"]})
             for seed, one in zip(seeds, metrics, strict=True)
         ]
         found[split] = np.array([one[task]["auroc"] for one in tasks if task in one])
