@@ -24,7 +24,7 @@ case $task in
     ;;
   abnormal)
     published=signal_cam
-    fit=(optimizer=adam learning_rate=0.0005 schedule=plateau decay=0.5 decay_epochs=8
+    fit=(optimizer=adam learning_rate=0.0005 schedule=plateau decay=0.5 decay_epochs=9
       batch_size=128 epochs=25 patience=25 augment.preset=signal_cam)
     ;;
   norm_mi | norm_sttc | norm_cd | norm_hyp)

@@ -2,8 +2,9 @@
 
 Each takes and returns raw millivolts (batch, samples, 12), is written in ``keras.ops`` only, and
 draws anew for every record. They stand before the model's conditioning, where such disturbances are
-in real recordings: a drift that the conditioning takes away is no burden to what comes after it. A
-missing sample (NaN) stays missing.
+in real recordings: a drift that the conditioning takes away is no burden to what comes after it.
+With ``place="conditioned"`` they stand behind it, as Signal-CAM's authors have them. A missing
+sample (NaN) stays missing; behind the conditioning it is 0.
 """
 
 from abc import ABC, abstractmethod

@@ -22,6 +22,9 @@ class AugmentParams:
     ----------
     preset : {"none", "signal_cam", "own"}
         "own" takes the values below; another name has its own, in :data:`PRESETS`.
+    place : {"recorded", "conditioned"}
+        Whether the record is changed as it was recorded, or behind the model's conditioning, which
+        could take the change away again: a scaling to each lead's peak undoes any amplitude's.
     unit : {"mV", "peak"}
         Of noise, mains and respiration: "peak" is each lead's largest distance from its mean.
     waves : {"both", "one"}
@@ -37,6 +40,7 @@ class AugmentParams:
     """
 
     preset: str = one_of("none", "signal_cam", "own", default="none")
+    place: str = one_of("recorded", "conditioned", default="recorded")
     unit: str = one_of("mV", "peak", default="mV")
     waves: str = one_of("both", "one", default="both")
     time_shift: Chance = Chance()
@@ -52,8 +56,9 @@ class AugmentParams:
 PRESETS = {
     "none": AugmentParams(),
     # EMBC 2025, doi 10.1109/EMBC58623.2025.11253260: each with p = .5, of the waves one or the
-    # other, in a signal scaled to [-1, 1]; the noise's variance is .001.
+    # other, in a signal detrended and scaled to [-1, 1]; the noise's variance is .001.
     "signal_cam": AugmentParams(
+        place="conditioned",
         unit="peak",
         waves="one",
         time_shift=Chance(0.5, 0.03),
@@ -188,8 +193,10 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     ParameterError
         If the stretches to train on are shorter than a sample or longer than a record; if no
         network is trained and none joins; if labels of another task are to be learnt beside by no
-        network, or by a loss or guidance that asks every label of every record; or if there is
-        guidance together with what moves or mixes a record's signs, by its name.
+        network, or by a loss or guidance that asks every label of every record; if a head is to be
+        new, or alone trained, in a network that starts from none; if the chances of the two waves,
+        of which a record has one, are more than 1; or if there is guidance together with what moves
+        or mixes a record's signs, by its name.
     """
     # What rounds to no sample would train on whole records.
     crop = train.crop_seconds
@@ -207,9 +214,17 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
         found = f"{train.beside}, with loss {train.loss}, guidance {train.guidance:g} and ensemble "
         expected = "loss bce, guidance 0 and a network to train"
         raise ParameterError(f"{where}: beside", f"{found}{train.ensemble}", expected)
+    if not train.start_from and (train.freeze_epochs or train.head == "new"):
+        found = f"{train.freeze_epochs}, with head {train.head}, and no start_from"
+        mend = "A new network has a new head, and nothing to freeze."
+        raise ParameterError(f"{where}: freeze_epochs", found, "a train.start_from", mend)
+    changes = PRESETS.get(train.augment.preset, train.augment)
+    either = changes.mains.p + changes.respiration.p
+    if changes.waves == "one" and either > 1:
+        expected = "at most 1 together, where waves: one lets a record have one of them"
+        raise ParameterError(f"{where}: augment", f"mains and respiration, p {either:g}", expected)
     if not train.guidance:
         return
-    changes = PRESETS.get(train.augment.preset, train.augment)
     moving = {
         "crop_seconds": train.crop_seconds,
         "mixup": train.mixup,

@@ -184,6 +184,21 @@ def test_a_number_without_an_end(refused, key, value):
     refused(key, value, rf"{key.split('.')[1]}: found .*; expected {words}")
 
 
+@pytest.mark.parametrize(("key", "value"), [("freeze_epochs", 3), ("head", "new")])
+def test_a_head_trained_alone_or_anew_in_a_network_that_starts_from_none(refused, key, value):
+    refused(f"train.{key}", value, "train: freeze_epochs: found .* no start_from; expected a train")
+
+
+def test_chances_of_two_waves_that_are_more_than_one_though_a_record_has_one_of_them(tmp_path):
+    content = yaml.safe_load(OWN.read_text("utf-8"))
+    waves = {"mains": {"p": 0.8, "size": 0.1}, "respiration": {"p": 0.5, "size": 0.1}}
+    content["train"]["augment"] |= {"preset": "own", "waves": "one", **waves}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParameterError, match=r"augment: found mains and respiration, p 1\.3; exp"):
+        load_params(path)
+
+
 def test_a_mean_of_no_network(refused):
     refused("train.ensemble", 0, r"train: ensemble: found 0, and nothing to join; .*train\.join")
 

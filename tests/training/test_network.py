@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from ecglens.losses import build_loss
 from ecglens.models import build_model
 from ecglens.record import MISSING, from_microvolts
 from ecglens.training.network import Millivolts, RunningAUROC, Trainee, predictor_of_counts
@@ -60,6 +61,13 @@ class Spy(keras.layers.Layer):
         return x
 
 
+class Louder(keras.layers.Layer):
+    """Half as loud again, in training."""
+
+    def call(self, x, training=False):
+        return 1.5 * x if training else x
+
+
 def test_each_record_is_mixed_with_its_neighbour_and_its_truth_alike():
     inputs = keras.Input((50, 12))
     spy = Spy()
@@ -80,6 +88,61 @@ def test_each_record_is_mixed_with_its_neighbour_and_its_truth_alike():
     expected = np.mean(np.logaddexp(0, logit) - both * logit)
     loss = float(trainee.compute_loss(x, truth, result, None, True))
     assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_mixing_asks_a_label_of_as_many_records_as_the_loss_counts_on():
+    trainee = Trainee(small(), mixup=0.4, seed=1)
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 2, (64, 2)).astype(np.float32)
+    truth[rng.random(64) < 0.6, 1] = np.nan
+    trainee.compile("sgd", build_loss("bce", truth, label_smoothing=0.0, focal_gamma=2.0))
+    x = counts(64)
+    result = trainee(x, training=True)
+    share, before = numpy(result["share"]), np.roll(truth, 1, axis=0)
+    both = share * truth + (1 - share) * before
+    both = np.where(np.isnan(before), truth, both)
+    assert (np.isnan(both) == np.isnan(truth)).all()
+    logit = numpy(result["logit"]).astype(np.float64)
+    by_label = np.nanmean(np.logaddexp(0, logit) - both * logit, axis=0)
+    loss = float(trainee.compute_loss(x, truth, result, None, True))
+    assert loss == pytest.approx(by_label.mean(), rel=1e-4)
+
+
+SMALL = {
+    "signal_cam": {},
+    "ecg_xplaim": {"filters": (2, 3, 4), "kernels": (2, 5, 8)},
+    "ecg_imn": {"filters": (2, 3, 4), "kernel": 5, "widths": (3, 2)},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_stands_behind_the_conditioning_is_not_scaled_away(name):
+    model = build_model(
+        name, samples=100, labels=2, **SMALL[name], detrend_degree=3, scaling="lead"
+    )
+    x, spy = counts(8, samples=100), Spy()
+    behind = Trainee(model, [Louder(), lambda x, training: spy(x)], behind=True)
+    behind(x, training=True)
+    peaks = np.abs(numpy(spy.seen)).max(axis=1)
+    np.testing.assert_allclose(peaks, 1.5, rtol=1e-3)
+    # As it is applied nothing is changed; by then the step above moved BatchNorm's statistics.
+    plain = numpy(model(from_microvolts(x))["logit"])
+    np.testing.assert_allclose(numpy(behind(x)["logit"]), plain, atol=1e-5)
+    # Before the conditioning the scaling to [-1, 1] undoes it.
+    louder = numpy(Louder()(from_microvolts(x), training=True))
+    np.testing.assert_allclose(numpy(model(louder)["logit"]), plain, atol=1e-3)
+
+
+def test_crops_are_drawn_before_what_stands_behind_the_conditioning():
+    model = small()
+    network = build_model(
+        "signal_cam", samples=50, crop=20, labels=2, detrend_degree=0, scaling="lead"
+    )
+    network.set_weights(model.get_weights())
+    spy = Spy()
+    Trainee(network, [lambda x, training: spy(x)], behind=True)(counts(4), training=True)
+    seen = numpy(spy.seen)
+    assert seen.shape == (4, 20, 12) and np.abs(seen).max() <= 1 + 1e-6
 
 
 def test_a_models_own_penalty_is_counted_in():

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ecglens.conditioning import condition
 from ecglens.record import MICROVOLT, MISSING
 from ecglens.training.guidance import astray, require_guidable
 
@@ -35,14 +36,17 @@ class Trainee(keras.Model):
     """A network of the table as it is trained.
 
     Mixup (Zhang et al. 2018, arXiv 1710.09412) mixes each record and its truth with its neighbour
-    in the batch, which is shuffled. The moving average follows all weights, the statistics of
-    BatchNorm too: they then belong to the averaged weights.
+    in the batch, which is shuffled; a label that its neighbour is not asked keeps its own truth.
+    The moving average follows all weights, the statistics of BatchNorm too: they then belong to
+    the averaged weights.
 
     Parameters
     ----------
     network : keras.Model
         As :mod:`ecglens.models` builds it.
     augmentation : sequence of keras.layers.Layer
+    behind : bool
+        Whether augmentation changes what the network's conditioning passes on, not the record.
     mixup : float
         Alpha of the beta distribution of the shares; 0: none.
     ema : float
@@ -61,6 +65,7 @@ class Trainee(keras.Model):
         network: keras.Model,
         augmentation: Sequence[keras.layers.Layer] = (),
         *,
+        behind: bool = False,
         mixup: float = 0.0,
         ema: float = 0.0,
         guidance: float = 0.0,
@@ -73,7 +78,9 @@ class Trainee(keras.Model):
         if guidance:
             require_guidable(network)
         parts = ["logit", "attribution"] if guidance else ["logit"]
-        self.parts = keras.Model(network.input, {part: network.output[part] for part in parts})
+        seen = _conditioned(network) if behind else network.input
+        self.conditioning = keras.Model(network.input, seen) if behind else None
+        self.parts = keras.Model(seen, {part: network.output[part] for part in parts})
         self.millivolts = Millivolts()
         self.augmentation = list(augmentation)
         self.draws = keras.random.SeedGenerator(seed)
@@ -103,6 +110,8 @@ class Trainee(keras.Model):
 
     def call(self, counts, training=False):
         x = self.millivolts(counts)
+        if self.conditioning is not None:
+            x = self.conditioning(x, training=training)
         for layer in self.augmentation:
             x = layer(x, training=training)
         if not (training and self.mixup):
@@ -137,12 +146,23 @@ class Trainee(keras.Model):
 
     def _truth(self, y, y_pred):
         truth = y["truth"] if self.guidance else y
-        return _mixed(truth, y_pred["share"]) if "share" in y_pred else truth
+        if "share" not in y_pred:
+            return truth
+        mixed = _mixed(truth, y_pred["share"])
+        # Of a neighbour that is not asked nothing is mixed in: the label stays as often asked as
+        # the loss counts on.
+        return ops.where(ops.isnan(mixed), truth, mixed)
 
     def kept_weights(self) -> list[np.ndarray]:
         """Return the weights to validate and keep: averaged ones where there are."""
         kept = self.averages if self.ema else self.network.weights
         return [ops.convert_to_numpy(weight) for weight in kept]
+
+
+def _conditioned(network: keras.Model):
+    """Return what a network's conditioning passes on."""
+    layers = [one for one in network.layers if type(one).__module__ == condition.__module__]
+    return layers[-1].output
 
 
 def _mixed(values, share):
