@@ -32,6 +32,7 @@ cp "models/$task/$model/trained"/{history.csv,run.json} "$results"
 {
   date -u +"%Y-%m-%d %H:%M UTC, $(nproc) cores, $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2)"
   cat timings.txt
+  grep -o '"parameters": [0-9]*' "reports/$task/$model/training.json" | tr -d '"'
   [ ! -f evaluate-export-promote.log ] || grep -E 'test macro|promoted|kept' evaluate-export-promote.log
 } | tee "$results/log.txt"
 if [ -n "${KEEP:-}" ]; then

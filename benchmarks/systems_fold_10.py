@@ -40,10 +40,10 @@ def main() -> None:
         store = open_store(signals)
         manifest = manifest.loc[store.record_ids]
         for path in sys.argv[2:]:
-            judge(Predictor(path, threads=0), manifest, store)
+            judge(folders_name(path), Predictor(path, threads=0), manifest, store)
 
 
-def judge(predictor: Predictor, manifest, store: Store) -> None:
+def judge(name: str, predictor: Predictor, manifest, store: Store) -> None:
     card = predictor.card
     labels = manifest.labels.tolist(), manifest.undecided.tolist()
     truth, takes_part = label_matrix(labels[0], get_task(card.task), labels[1])
@@ -51,7 +51,7 @@ def judge(predictor: Predictor, manifest, store: Store) -> None:
     parts = [rows[k : k + BATCH] for k in range(0, len(rows), BATCH)]
     answers = [predictor.run(store.millivolts(part)) for part in parts]
     logit, probability = (np.concatenate([a[x] for a in answers]) for x in ("logit", "probability"))
-    print(f"{card.model}, {card.task}: {len(rows)} records of fold 10")
+    print(f"{card.model}, {card.task}, {name}: {len(rows)} records of fold 10")
     for k, label in enumerate(card.labels):
         has = truth[rows, k] > 0
         called = probability[:, k] >= card.thresholds[k]
@@ -62,6 +62,11 @@ def judge(predictor: Predictor, manifest, store: Store) -> None:
         }
         shown = (f"{name} {v:.3f} ({a:.3f} to {b:.3f})" for name, (v, a, b) in figures.items())
         print(f"  {label:<10}{has.sum():>5} records  {'  '.join(shown)}", flush=True)
+
+
+def folders_name(path: str) -> str:
+    """Return what the folder is called in which ``KEEP`` put a model, which may name its seed."""
+    return Path(path).resolve().parents[1].name
 
 
 def share(right: np.ndarray) -> tuple[float, float, float]:
