@@ -10,7 +10,7 @@ import pytest
 from ecglens.models import build_model
 from ecglens.models.crops import whole_and_cropped
 from ecglens.train_params import AugmentParams, TrainParams
-from ecglens.training import fit, fit_folder, make_reproducible
+from ecglens.training import Training, fit, fit_folder, make_reproducible, run_training
 from ecglens.training.progress import FILE
 
 PLAIN = TrainParams(
@@ -43,12 +43,23 @@ class StopIn(keras.callbacks.Callback):
             raise KillError
 
 
-def run(learnable, params, work, *callbacks):
+NETWORKS = {
+    "signal_cam": {},
+    "additive_resnet": {  # draws in training, weighs by attention
+        "filters": (2, 3, 4), "kernels": (5, 3, 3), "blocks": 1, "kernel": 3, "dropout": 0.4,
+        "pooling": "attention",
+    },
+    "ecg_xplaim": {"filters": (2, 3, 4), "kernels": (2, 5, 8)},  # its steps are XLA's
+    "ecg_imn": {"filters": (2, 3, 4), "kernel": 5, "widths": (3, 2)},  # a penalty on weights
+}  # fmt: skip
+
+
+def run(learnable, params, work, *callbacks, name="signal_cam"):
     """Fit from the beginning of a process, and return history, model and the epochs that ran."""
     keras.utils.clear_session()
     make_reproducible(params.seed)
     model, network = whole_and_cropped(
-        partial(build_model, "signal_cam", labels=2, detrend_degree=0, scaling="none"),
+        partial(build_model, name, labels=2, detrend_degree=0, scaling="none", **NETWORKS[name]),
         200, round(params.crop_seconds * 100) or None, params.crop_test,
     )  # fmt: skip
     ran = []
@@ -77,6 +88,53 @@ def test_it_ends_with_the_same_history_and_weights_as_an_unbroken_one(learnable,
     unbroken, expected, all_epochs = run(learnable, params, tmp_path / "unbroken")
     assert all_epochs == [0, 1, 2, 3, 4]
     assert history == unbroken
+    for left, right in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["additive_resnet", "ecg_xplaim", "ecg_imn"])
+def test_other_networks_go_on_as_if_nothing_had_been(learnable, tmp_path, name):
+    with pytest.raises(KillError):
+        run(learnable, PLAIN, tmp_path / "stopped", StopIn(epoch=3), name=name)
+    history, weights, ran = run(learnable, PLAIN, tmp_path / "stopped", name=name)
+    assert ran == [3, 4]
+    unbroken, expected, _ = run(learnable, PLAIN, tmp_path / "unbroken", name=name)
+    assert history == unbroken
+    for left, right in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.slow
+def test_an_ensemble_stopped_in_its_second_network_goes_on_there(learnable, tmp_path):
+    build = partial(build_model, "signal_cam", detrend_degree=0, scaling="none")
+    make_reproducible(9)
+    build(samples=200, labels=2).save(tmp_path / "start.keras")
+    # The head alone first, then all, where the second network is stopped.
+    params = replace(
+        PLAIN, epochs=3, ensemble=2, start_from="start.keras", head="new", freeze_epochs=2
+    )
+
+    def trained(work, stop=None):
+        keras.utils.clear_session()
+        training = Training(
+            build, learnable.store, learnable.train, learnable.validation, params, None, work,
+            start=tmp_path / "start.keras",
+        )  # fmt: skip
+        ran = []
+        witness = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: ran.append(1))
+        result = run_training(
+            training,
+            callbacks=lambda seed: [witness, *([stop] if stop and seed == 4 else [])],
+        )
+        return result.history, result.model.get_weights(), len(ran)
+
+    with pytest.raises(KillError):
+        trained(tmp_path / "stopped", StopIn(epoch=1))
+    history, weights, ran = trained(tmp_path / "stopped")
+    assert ran == 2  # of the second network's three
+    unbroken, expected, all_epochs = trained(tmp_path / "unbroken")
+    assert all_epochs == 6 and history == unbroken
     for left, right in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(left, right)
 
