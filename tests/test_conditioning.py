@@ -214,6 +214,15 @@ def test_z_scores_are_those_of_numpy_and_a_flat_lead_is_0(offset):
     np.testing.assert_array_equal(result[0, :, 2], 0)
 
 
+def test_a_filter_takes_a_record_of_a_single_sample():
+    result = np.asarray(ZeroPhaseFilter(100, (0.5, 40), 0.0)(tracing(samples=1)))
+    assert result.shape[1] == 1 and np.isfinite(result).all()
+
+
+def test_the_z_score_of_a_single_sample_is_0():
+    np.testing.assert_array_equal(ZScore()(tracing(samples=1)), 0)
+
+
 def test_a_crop_is_a_stretch_of_the_conditioned_record_that_begins_anywhere():
     x = np.random.default_rng(3).normal(size=(64, 50, 12)).astype(np.float32)
     inputs = keras.Input((50, 12))

@@ -106,7 +106,8 @@ class ZScore(keras.layers.Layer):
     def call(self, x):
         x = x - x[:, :1]  # so that a flat lead is exactly 0 and not the rounding of its mean
         centred = x - ops.mean(x, axis=1, keepdims=True)
-        variance = ops.sum(ops.square(centred), axis=1, keepdims=True) / (x.shape[1] - 1)
+        freedom = max(x.shape[1] - 1, 1)  # a single sample is flat, not 0 / 0
+        variance = ops.sum(ops.square(centred), axis=1, keepdims=True) / freedom
         return centred / ops.maximum(ops.sqrt(variance), FLATTEST)
 
     def compute_output_shape(self, input_shape):
@@ -201,7 +202,7 @@ def zero_phase_taps(sampling_frequency: float, band, notch: float, reach: int) -
         ratio = signal.iirnotch(notch, 30, fs=sampling_frequency)
         power *= np.abs(signal.freqz(*ratio, frequencies, fs=sampling_frequency)[1]) ** 2
     response = np.fft.irfft(power, points)
-    return np.concatenate([response[-reach:], response[: reach + 1]])
+    return response[np.arange(-reach, reach + 1)]  # it is periodic
 
 
 @keras.saving.register_keras_serializable("ecglens")

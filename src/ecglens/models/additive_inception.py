@@ -11,6 +11,7 @@ steps by itself, so that each logit is the exact sum of what the steps give to i
 import keras
 
 from ecglens.conditioning import condition
+from ecglens.errors import ParameterError
 from ecglens.models.additive import AdditiveHead
 from ecglens.models.additive_resnet import MOMENTUM, squeeze_and_excite
 from ecglens.models.inception1d import convolution, module
@@ -40,7 +41,16 @@ def build(
         Of the features before the head.
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
+
+    Raises
+    ------
+    ParameterError
+        If time is to be halved behind a module that there is not.
     """
+    if beyond := [number for number in halved if not 1 <= number <= depth]:
+        raise ParameterError(
+            "additive_inception: halved", f"{beyond[0]} of {depth} modules", f"1 to {depth}"
+        )
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = past = condition(inputs, **conditioning)
     for number in range(1, depth + 1):

@@ -13,6 +13,7 @@ import keras
 from ecglens.conditioning import condition
 from ecglens.models.additive import AdditiveHead
 from ecglens.models.additive_resnet import MOMENTUM, squeeze_and_excite
+from ecglens.models.options import paired
 from ecglens.record import LEADS
 
 
@@ -31,11 +32,17 @@ def build(
         Of the features before the head.
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
+
+    Raises
+    ------
+    ParameterError
+        If filters and kernels are not alike in number.
     """
+    trunk = paired("additive_leads", filters=filters, kernels=kernels)
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
     x = keras.layers.Reshape((x.shape[1], len(LEADS), 1), name="leads")(x)
-    for number, (width, size) in enumerate(zip(filters, kernels, strict=True), start=1):
+    for number, (width, size) in enumerate(trunk, start=1):
         if number > 1:
             x = keras.layers.MaxPooling2D((2, 1), padding="same", name=f"pool_{number - 1}")(x)
         # A kernel one lead wide: the same weights for each lead, and nothing of the others.

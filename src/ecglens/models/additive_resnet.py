@@ -14,6 +14,7 @@ import keras
 from ecglens.conditioning import condition
 from ecglens.errors import ParameterError, did_you_mean
 from ecglens.models.additive import AdditiveHead
+from ecglens.models.options import paired
 from ecglens.record import LEADS
 
 # Keras' 0.99 lags behind the high learning rates of a one-cycle schedule.
@@ -51,15 +52,23 @@ def build(
     Raises
     ------
     ParameterError
-        If the pooling is not known.
+        If the pooling is not known, filters and kernels are not alike in number, or there are
+        fewer poolings than ``fine``.
     """
     if pooling not in POOLINGS:
         mend = did_you_mean(pooling, POOLINGS)
         raise ParameterError("pooling", repr(pooling), "a known pooling", mend)
+    trunk = paired("additive_resnet", filters=filters, kernels=kernels)
+    poolings = max(len(trunk) - 1, 0)
+    if not 0 <= fine <= poolings:
+        raise ParameterError(
+            "additive_resnet: fine", str(fine),
+            f"0 to {poolings}, as many as {len(trunk)} filters have poolings between them",
+        )  # fmt: skip
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
     pooled, dilation = len(filters) - fine, 1
-    for number, (width, size) in enumerate(zip(filters, kernels, strict=True), start=1):
+    for number, (width, size) in enumerate(trunk, start=1):
         if 1 < number <= pooled:
             x = keras.layers.MaxPooling1D(2, padding="same", name=f"pool_{number - 1}")(x)
         elif number > 1:

@@ -10,6 +10,7 @@ import keras
 from ecglens.conditioning import condition
 from ecglens.errors import ParameterError
 from ecglens.models.additive import plain_outputs
+from ecglens.models.options import paired
 from ecglens.record import LEADS
 
 
@@ -35,8 +36,9 @@ def build(
     Raises
     ------
     ParameterError
-        If no sample is left of so short a record.
+        If filters and kernels are not alike in number, or no sample is left of so short a record.
     """
+    convolutions = paired("cnn", filters=filters, kernels=kernels)
     left = samples
     for kernel in kernels:
         left = (left - kernel + 1) // 2
@@ -46,7 +48,7 @@ def build(
         )
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, **conditioning)
-    for number, (width, kernel) in enumerate(zip(filters, kernels, strict=True), start=1):
+    for number, (width, kernel) in enumerate(convolutions, start=1):
         x = keras.layers.Conv1D(width, kernel, activation="relu", name=f"conv_{number}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{number}")(x)
         x = keras.layers.MaxPooling1D(2, name=f"pool_{number}")(x)

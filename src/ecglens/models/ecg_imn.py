@@ -8,6 +8,7 @@ any length, see :mod:`ecglens.models.lead_image`; a deviation below 1e-4 mV coun
 import keras
 
 from ecglens.conditioning import condition
+from ecglens.errors import ParameterError
 from ecglens.models.lead_image import LocalLinearModel, encode, generate_weights
 from ecglens.record import LEADS
 
@@ -27,7 +28,8 @@ def build(
     kernel : int
         Samples that they span.
     widths : sequence of int
-        Filters of the decoder's stages, one for each halving of time in the encoder.
+        Filters of the decoder's stages, one for each halving of time in the encoder: one fewer than
+        ``filters``.
     dropout : float
     l1 : float
         λ of λ · mean |W|, which is added to the loss.
@@ -35,7 +37,20 @@ def build(
         Linear models a label; see :class:`ecglens.models.lead_image.LocalLinearModel`.
     scaling, **conditioning
         As :func:`ecglens.conditioning.condition` takes them; z-score is the published scaling.
+
+    Raises
+    ------
+    ParameterError
+        If the decoder does not double time as often as the encoder halves it.
     """
+    halvings = max(len(filters) - 1, 0)
+    # With fewer stages the weights would be too few for the record, with more they would be another
+    # moment's: what is cut off is the end.
+    if len(widths) != halvings:
+        raise ParameterError(
+            f"{name}: widths", f"{len(widths)}, {list(widths)}",
+            f"{halvings}, one for each of {len(filters)} filters but the first",
+        )  # fmt: skip
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = condition(inputs, scaling=scaling, **conditioning)
     features = encode(x, filters=filters, kernel=kernel, dropout=dropout)

@@ -14,18 +14,23 @@ MOMENTUM, EPSILON = 0.9, 1e-5  # of BatchNorm, as PyTorch has them
 BLOCK = 50  # samples that are summed by themselves first
 
 
-def encode(x, *, filters, kernel: int, dropout: float):
+def encode(x, *, filters, kernel: int, dropout: float, whole_channels: bool = False):
     """Return features (batch, steps, 12, filters) of a conditioned record (batch, samples, 12).
 
     Convolutions over 3 leads and ``kernel`` samples, each with BatchNorm and GELU; time is halved
     after each but the first, and what is left over at the end counts as a step.
+
+    Drop-out takes single numbers of the last feature map, as ECG-IMN has it. With
+    ``whole_channels`` it takes a record's channel everywhere at once. For a network that pools next
+    that is drop-out of the pooled features: one by one the map's many numbers would average it out.
     """
     x = keras.layers.Reshape((*x.shape[1:], 1), name="image")(x)
     for number, width in enumerate(filters, start=1):
         x = normed_convolution(x, width, (kernel, 3), name=f"encoder_{number}")
         if number > 1:
             x = keras.layers.MaxPooling2D((2, 1), padding="same", name=f"pool_{number}")(x)
-    return keras.layers.Dropout(dropout, name="dropout")(x)
+    drop = keras.layers.SpatialDropout2D if whole_channels else keras.layers.Dropout
+    return drop(dropout, name="dropout")(x)
 
 
 def normed_convolution(x, filters: int, kernel: tuple[int, int], *, name: str):
