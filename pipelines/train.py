@@ -32,7 +32,7 @@ def main() -> None:
         partial(build_model, name, sampling_frequency=store.sampling_frequency,
                 **asdict(getattr(params.model, name))),
         store, train, validation, params.train, params.crop, guide=guide,
-        work=training_folder(task.name, name), start=find_trained(params.train.start_from),
+        work=training_folder(task.name, name), start=find_trained(params, [task, *beside], name),
         joined=find_joined(params, task, store.sha256), own=len(task.labels),
     )  # fmt: skip
     remembered = training.folder

@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import mlflow
@@ -15,9 +17,13 @@ from ecglens.errors import ModelError, ParameterError
 from ecglens.import_xplaim import MIMIC_LEADS, convert, import_file, read_file, task_of
 from ecglens.inference import Predictor
 from ecglens.labels import get_task
-from ecglens.models import load_model
+from ecglens.models import build_model, load_model
+from ecglens.params import load_params
 from ecglens.record import LEADS
 from ecglens.registry import CHAMPIONS
+from ecglens.trained_before import find_trained
+from ecglens.training.tuning import take_weights
+from ecglens.vocabulary import Task
 
 SAMPLES = 90
 
@@ -168,6 +174,31 @@ def test_an_import_is_a_registered_model_that_predicts_and_can_be_trained_on(
         "champion": "1", "challenger": "2",
     }  # fmt: skip
     assert mlflow.active_run() is None
+
+
+def test_an_import_can_be_fine_tuned_from_the_registry(project, save):
+    made = import_file(save(published(labels=2)), project / "made", labels=("tachy", "own"))
+    params = load_params(Path(__file__).parents[1] / "params.yaml")
+    task = Task("another_name", ("tachy", "own"))
+
+    def found(address, task=task, **options):
+        model = replace(params.model, ecg_xplaim=replace(params.model.ecg_xplaim, **options))
+        train = replace(params.train, start_from=address)
+        return find_trained(replace(params, model=model, train=train), [task], "ecg_xplaim")
+
+    address = "models:/ecglens-mimic-iv-ecg-tachy@champion"
+    ours = build_model(
+        "ecg_xplaim", samples=SAMPLES, labels=2, filters=(2, 3, 4), kernels=(2, 5, 8)
+    )
+    take_weights(ours, found(address), set(), new_head=False)
+    _, signals = records()
+    expected = load_model(made.folder / "model.keras")(signals)["logit"]
+    np.testing.assert_allclose(ours(signals)["logit"], expected, atol=1e-5)
+    for start in (address, str(made.folder / "model.keras")):
+        with pytest.raises(ModelError, match="with scaling none; expected scaling lead"):
+            found(start, scaling="lead")
+        with pytest.raises(ParameterError, match=r"for tachy \(tachy, own\); expected wpw \(wpw\)"):
+            found(start, task=get_task("wpw"))
 
 
 @pytest.mark.slow

@@ -29,13 +29,15 @@ from ecglens.labels import Task, get_task
 from ecglens.models import build_model
 from ecglens.record import LEADS, RATES
 from ecglens.registry import Decision, register_imported
-from ecglens.tracking import RunInfo, git_commit, open_run, utc_now
+from ecglens.tracking import IMPORTED_ARTIFACT, RunInfo, flat, git_commit, open_run, utc_now
 
 TASKS = ("tachy", "cd", "lqt", "wpw", "pace")  # as the published files are named
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 DATASET = "mimic-iv-ecg"  # on which they were trained
 TOLERANCE = 1e-5  # largest difference in probability that is let through
 PROBES = 4  # drawn records on which both are compared
+# What the published networks see: the record as it is. Fine-tuning asks a run for it.
+_OPTIONS = {"detrend_degree": 0, "scaling": "none", "band_pass": (), "notch": 0.0}
 _LAYERS = {
     "Functional", "InputLayer", "Conv1D", "Concatenate", "BatchNormalization", "Activation", "Add",
     "MaxPooling1D", "GlobalAveragePooling1D", "Dense",
@@ -255,7 +257,8 @@ def _register(path, folder, task, threshold, rate, model, signals, difference) -
     folder = folder or Path("models") / task.name / "ecg_xplaim" / "imported"
     info = RunInfo(
         run_id="", experiment=f"ecglens-{DATASET}-{task.name}", name="import-xplaim",
-        params={"task": task.name, "model": "ecg_xplaim", "imported": path.name, "sha256": digest},
+        params={"task": task.name, "model": "ecg_xplaim", "imported": path.name, "sha256": digest,
+                "outputs": ",".join(task.labels), **flat(_OPTIONS, "model_options.")},
         data_version="not known: imported", data_sha256="not known: imported",
         git_commit=git_commit(),
     )  # fmt: skip
@@ -271,7 +274,7 @@ def _register(path, folder, task, threshold, rate, model, signals, difference) -
         parity = export(model, card, signals.astype(np.float32), part / "model.onnx")
         (part / "parity.json").write_text(json.dumps(asdict(parity), indent=1) + "\n")
         run.save(part / "run.json")
-        mlflow.log_artifact(part / "model.keras", "imported")
+        mlflow.log_artifact(part / "model.keras", Path(IMPORTED_ARTIFACT).parent.name)
         mlflow.log_metric("import_difference", difference)
         decision = register_imported(info.experiment, part / "model.onnx", run.run_id)
     return Imported(folder, card, difference, parity, decision)

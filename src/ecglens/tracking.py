@@ -25,6 +25,7 @@ TENSORBOARD = Path("mlruns/tensorboard")
 GRID = "ecglens.grid"
 _QUEUE = "/.dvc/tmp/exps/"
 KERAS_ARTIFACT = "trained/model.keras"  # of a training's run, for fine-tuning
+IMPORTED_ARTIFACT = "imported/model.keras"  # the same of an import's run
 RECREATED = "ecglens.recreated_from"
 _PACKAGES = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "onnx", "tf2onnx", "onnxruntime")
 

@@ -4,6 +4,9 @@ A training's folder has ``model.keras`` and ``run.json``, and in ``beside`` the 
 that was learnt beside its own.
 """
 
+from ast import literal_eval
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,11 +15,15 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from ecglens.errors import ModelError
+from ecglens.errors import ModelError, ParameterError
 from ecglens.labels import Task, get_task, task_names
 from ecglens.models.ensemble import Joined
 from ecglens.params import Params
-from ecglens.tracking import KERAS_ARTIFACT, RunInfo, connect, flat
+from ecglens.tracking import IMPORTED_ARTIFACT, KERAS_ARTIFACT, RunInfo, connect, flat
+
+# Options that act in training alone; each other one says what a network is, or what it sees.
+_IN_TRAINING = ("dropout", "l1")
+_STARTS = "a .keras file, or models:/<registered name>@champion of a run that kept its weights"
 
 
 def save_trained(
@@ -36,37 +43,125 @@ def save_trained(
         save_trained(folder / "beside", run.of_beside(), beside)
 
 
-def find_trained(start_from: str) -> Path | None:
-    """Return the file of a trained Keras model: a path, or a registered model's; None for "".
+def find_trained(params: Params, tasks: Sequence[Task], model: str) -> Path | None:
+    """Return the file of the trained model that ``train.start_from`` names; None for "".
+
+    What its run says of it is compared with this training. Of a file without a run nothing more is
+    known than its weights, whose shapes are compared where they are taken.
 
     Parameters
     ----------
-    start_from : str
-        A path, or ``models:/<name>@<alias>`` or ``models:/<name>/<version>``.
+    params : Params
+    tasks : sequence of Task
+        Whose labels are to be learnt: the model's own, and one beside it.
+    model : str
+        Of the table.
 
     Raises
     ------
     ModelError
-        If there is none.
+        If there is none, or it is another network or sees records otherwise conditioned.
+    ParameterError
+        If its head is to be kept, and answers other labels.
     """
-    expected = "a .keras file, or models:/<registered name>@champion of a run that kept its weights"
-    if not start_from.startswith("models:/"):
-        if start_from and not Path(start_from).is_file():
-            raise ModelError("train.start_from", f"no file {start_from!r}", expected)
-        return Path(start_from) if start_from else None
+    address = params.train.start_from
+    if not address:
+        return None
+    registered = address.startswith("models:/")
+    path, run = _registered(address) if registered else _in_folder(Path(address))
+    _require_same_network(address, run, params, model)
+    if params.train.head == "kept":
+        _require_same_labels(address, run, tasks)
+    return path
+
+
+def _registered(address: str) -> tuple[Path, dict]:
+    """Return the file of a registered model, and its run's parameters, as texts."""
     connect()
-    name, _, alias = start_from.removeprefix("models:/").partition("@")
+    client = MlflowClient()
+    name, _, alias = address.removeprefix("models:/").partition("@")
     try:
         if alias:
-            version = MlflowClient().get_model_version_by_alias(name, alias)
+            version = client.get_model_version_by_alias(name, alias)
         else:
-            version = MlflowClient().get_model_version(*name.rsplit("/", 1))
-        folder = mlflow.artifacts.download_artifacts(
-            run_id=version.run_id, artifact_path=KERAS_ARTIFACT
+            version = client.get_model_version(*name.rsplit("/", 1))
+        run = client.get_run(version.run_id).data.params
+        file = mlflow.artifacts.download_artifacts(
+            run_id=version.run_id,
+            artifact_path=IMPORTED_ARTIFACT if "imported" in run else KERAS_ARTIFACT,
         )
     except (MlflowException, TypeError, OSError) as error:
-        raise ModelError("train.start_from", f"{start_from!r} ({error})", expected) from None
-    return Path(folder)
+        raise ModelError("train.start_from", f"{address!r} ({error})", _STARTS) from None
+    return Path(file), run
+
+
+def _in_folder(path: Path) -> tuple[Path, dict]:
+    """Return a file, and the parameters in the run.json beside it; none where there is no such."""
+    if not path.is_file():
+        raise ModelError("train.start_from", f"no file {str(path)!r}", _STARTS)
+    run = path.with_name("run.json")
+    return path, _load_run(run, "train.start_from").params if run.is_file() else {}
+
+
+def _load_run(path: Path, source: str) -> RunInfo:
+    """Read a run.json; ``source`` is the parameter that led to it."""
+    try:
+        return RunInfo.load(path)
+    except (ValueError, TypeError) as error:
+        found = f"{path}, which is no training's ({error})"
+        raise ModelError(source, found, "what the train stage wrote beside model.keras") from None
+
+
+def _require_same_network(address: str, run: dict, params: Params, model: str) -> None:
+    """Refuse weights that would mean something else here; what a run does not tell is let pass."""
+    if run.get("model", model) != model:
+        raise ModelError(
+            "train.start_from",
+            f"{address}, of model {run['model']}",
+            f"model {model}, which is to be trained",
+        )
+    for option, own in asdict(getattr(params.model, model)).items():
+        theirs = _value(run.get(f"model_options.{option}", own))
+        if option not in _IN_TRAINING and theirs != _value(own):
+            raise ModelError(
+                "train.start_from", f"{address}, trained with {option} {_told(theirs)}",
+                f"{option} {_told(own)}, as model.{model}.{option} says",
+                f"Say model.{model}.{option}={_told(theirs)}, or begin with another model.",
+            )  # fmt: skip
+
+
+def _require_same_labels(address: str, run: dict, tasks: Sequence[Task]) -> None:
+    """Refuse a head that answers other labels than those to be learnt, or in another order."""
+    if "task" not in run:
+        return
+    labels = tuple(label for task in tasks for label in task.labels)
+    theirs = tuple(run["outputs"].split(",")) if "outputs" in run else _labels(run["task"])
+    # The whole head, with what was learnt beside, can be gone on with as well.
+    if labels in (theirs, theirs + _labels(run.get("train.beside"))):
+        return
+    raise ParameterError(
+        "train.head", f"kept, but {address} was trained for {_named(run['task'], theirs)}",
+        _named(" and ".join(task.name for task in tasks), labels), "Say train.head=new.",
+    )  # fmt: skip
+
+
+def _named(task: str, labels: Sequence[str]) -> str:
+    """Return a task and its labels in words, but not all of very many."""
+    shown = ", ".join(labels[:8]) or "labels that are no longer known"
+    return f"{task} ({shown}{', ...' if len(labels) > 8 else ''})"
+
+
+def _value(option: object) -> object:
+    """Return an option's value from what MLflow has as text, and JSON as a list."""
+    if isinstance(option, str):
+        with suppress(ValueError, SyntaxError):
+            option = literal_eval(option)
+    return tuple(option) if isinstance(option, list) else option
+
+
+def _told(option: object) -> object:
+    """Return an option's value as params.yaml has it."""
+    return list(option) if isinstance(option, tuple) else option
 
 
 def find_joined(params: Params, task: Task, data_sha256: str) -> tuple[Joined, ...]:
@@ -89,7 +184,7 @@ def find_joined(params: Params, task: Task, data_sha256: str) -> tuple[Joined, .
                 "train.join", f"no model.keras and run.json in {folder}",
                 "a folder that the train stage wrote, such as models/<task>/<model>/trained",
             )  # fmt: skip
-        info = RunInfo.load(run)
+        info = _load_run(run, "train.join")
         theirs = {**info.params, "signals": info.data_sha256}
         answered = _labels(theirs.get("task"))
         missing = [label for label in task.labels if label not in answered]

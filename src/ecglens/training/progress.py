@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 
 import keras
@@ -13,9 +13,13 @@ import numpy as np
 from ecglens.files import whole_file
 
 FILE = "progress.npz"
-# What a fit's outcome depends on beside its parameters, its data and its first weights.
+# What a fit's outcome depends on beside its parameters, its data and its first weights: the presets
+# of augmentation, and the AUROC that chooses the best epoch, are code as well.
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CODE = ("training/*.py", "models/*.py", "augmentation.py", "losses.py", "conditioning.py")
+_CODE = (
+    "training/*.py", "models/*.py", "augmentation.py", "losses.py", "conditioning.py",
+    "train_params.py", "evaluation/metrics.py", "record.py",
+)  # fmt: skip
 
 
 @dataclass
@@ -85,10 +89,15 @@ def key_of(*parts: object, models: Iterable[keras.Model] = ()) -> str:
     for name in _CODE:
         for path in sorted(_PACKAGE.glob(name)):
             digest.update(path.read_bytes())
-    for package in ("keras", "numpy"):
-        digest.update(version(package).encode())
-    digest.update(keras.backend.backend().encode())
+    digest.update(json.dumps(_versions()).encode())
     return digest.hexdigest()[:16]
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what computes: with JAX too, batches come from TensorFlow."""
+    # The modules say it, since the package may be tensorflow or tensorflow-cpu.
+    names = ("keras", "numpy", "tensorflow", keras.backend.backend())
+    return {name: import_module(name).__version__ for name in names}
 
 
 def _bytes(part: object) -> bytes:

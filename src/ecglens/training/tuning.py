@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ecglens.errors import ModelError, ParameterError
 from ecglens.models import load_model
+from ecglens.models.ensemble import OfLabels
 
 
 def head_places(build: Callable[..., keras.Model], samples: int, labels: int) -> set[int]:
@@ -30,7 +32,8 @@ def take_weights(model: keras.Model, path: Path, head: set[int], *, new_head: bo
     model : keras.Model
         Changed.
     path : Path
-        Of a .keras file.
+        Of a .keras file. Where its network learnt more labels than the file answers, those that it
+        answers are taken of the head, or all where the model has all.
     head : set of int
         As :func:`head_places` returns.
     new_head : bool
@@ -49,6 +52,9 @@ def take_weights(model: keras.Model, path: Path, head: set[int], *, new_head: bo
     for place, (weight, begun) in enumerate(zip(model.weights, trained.weights, strict=True)):
         if place in head and new_head:
             continue
+        if place in head and weight.shape != begun.shape:
+            classes = weight.shape[-1] // model.output["logit"].shape[-1]
+            begun = _of_columns(begun, _answered(trained), classes)
         if weight.shape == begun.shape:
             weight.assign(begun)
         elif place in head:
@@ -60,6 +66,27 @@ def take_weights(model: keras.Model, path: Path, head: set[int], *, new_head: bo
             )
         else:
             raise _other_architecture(path, trained, model)
+
+
+def _answered(trained: keras.Model) -> np.ndarray | None:
+    """Return which of its network's labels a model answers; None where it answers all."""
+    columns = None
+    for layer in trained.layers:
+        if isinstance(layer, OfLabels):
+            chosen = np.array(layer.columns)
+            columns = chosen if columns is None else columns[chosen]
+    return columns
+
+
+def _of_columns(weight, columns: np.ndarray | None, classes: int) -> np.ndarray:
+    """Return some labels' part of a head's weight, or all of it where it has no such columns."""
+    weight = keras.ops.convert_to_numpy(weight)
+    labels, rest = divmod(weight.shape[-1], classes)
+    if columns is None or rest or columns.max() >= labels:
+        return weight
+    # Where a label has two classes, those of one class stand side by side.
+    by_class = weight.reshape(*weight.shape[:-1], classes, labels)
+    return by_class[..., columns].reshape(*weight.shape[:-1], -1)
 
 
 def _other_architecture(path: Path, trained: keras.Model, model: keras.Model) -> ModelError:
