@@ -191,13 +191,14 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     Raises
     ------
     ParameterError
-        If the stretches to train on are shorter than a sample or longer than a record; if no
-        network is trained and none joins; if labels of another task are to be learnt beside by no
-        network, or by a loss or guidance that asks every label of every record; if a head is to be
-        new, or alone trained, in a network that starts from none; if the chances of the two waves,
-        of which a record has one, are more than 1; or if there is guidance together with what moves
-        or mixes a record's signs, by its name.
+        If the devices cannot share a batch alike; if the stretches to train on are shorter than a
+        sample or longer than a record; if no network is trained and none joins; if labels of
+        another task are to be learnt beside by no network, or by a loss or guidance that asks every
+        label of every record; if a head is to be new, or alone trained, in a network that starts
+        from none; if the chances of the two waves, of which a record has one, are more than 1; or
+        if there is guidance together with what moves or mixes a record's signs, by its name.
     """
+    check_shares(train, f"{where}: batch_size")
     # What rounds to no sample would train on whole records.
     crop = train.crop_seconds
     if crop and (crop * rate <= 0.5 or crop > seconds):
@@ -237,3 +238,26 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
                 f"{where}: guidance", f"{name} of {value:g} beside it",
                 f"{name} of 0, so that signs stay where their evidence is",
             )  # fmt: skip
+
+
+def check_shares(train: TrainParams, source: str = "train.batch_size") -> None:
+    """Refuse a batch of which the devices cannot have equal shares.
+
+    Parameters
+    ----------
+    train : TrainParams
+    source : str
+        The batch size's place, for the message.
+
+    Raises
+    ------
+    ParameterError
+        If it is no multiple of the number of devices.
+    """
+    size, devices = train.batch_size, train.devices
+    if size % devices:
+        raise ParameterError(
+            source, f"{size}, which train.devices={devices} cannot share alike",
+            f"a multiple of {devices}",
+            f"Say train.batch_size={size + -size % devices}, or train.devices=1.",
+        )  # fmt: skip

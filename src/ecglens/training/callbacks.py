@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.train_params import TrainParams
+from ecglens.training.devices import replicas
 from ecglens.training.failures import no_number
 from ecglens.training.network import Trainee, predictor_of_counts
 from ecglens.training.progress import Progress
@@ -32,7 +33,7 @@ class Validate(keras.callbacks.Callback):
     kept : keras.Model
         Of whole records.
     records : tf.data.Dataset
-        Of the validation split, in order.
+        Of the validation split, in order; what comes after its last record is left out.
     truth : ndarray, shape (records, labels)
     loss : keras.losses.Loss
     params : TrainParams
@@ -61,10 +62,10 @@ class Validate(keras.callbacks.Callback):
         trainee: Trainee = self.model
         if trainee.network is not self.kept:
             self.kept.set_weights(trainee.kept_weights())
-        logit = self.predictor.predict(self.signals, verbose=0)
+        logit = self.predictor.predict(self.signals, verbose=0)[: len(self.truth)]
         if not np.isfinite(logit).all():
             raise no_number(f"logits that are none after epoch {epoch + 1}", self.train_params)
-        logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit)))
+        logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit))) * replicas()
         logs[BEST_BY] = macro_auroc(self.truth[:, : self.own], logit[:, : self.own])
         logs["learning_rate"] = float(ops.convert_to_numpy(trainee.optimizer.learning_rate))
         if logs[BEST_BY] > max(self.progress.history.get(BEST_BY, ()), default=-1.0):

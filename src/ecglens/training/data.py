@@ -14,8 +14,20 @@ ENDLESS = np.iinfo(np.int64).max
 TOGETHER = 8  # batches of crops that are read at once: half of what one by one would cost
 
 
-def ordered_batches(store: Store, split: Split, batch_size: int) -> tf.data.Dataset:
+def ordered_batches(
+    store: Store, split: Split, batch_size: int, devices: int = 1
+) -> tf.data.Dataset:
     """Return each record once, in order.
+
+    Parameters
+    ----------
+    store : Store
+    split : Split
+    batch_size : int
+        Records at most; of several devices, rounded up to their multiple.
+    devices : int
+        How many share each batch. So that the last one divides by them, the last record comes up
+        to ``devices - 1`` times more: its answers are to be cut off.
 
     Returns
     -------
@@ -24,11 +36,15 @@ def ordered_batches(store: Store, split: Split, batch_size: int) -> tf.data.Data
         half the bytes of millivolts, and the network makes millivolts of them for nothing.
     """
 
-    def read(start):
-        rows = split.rows[start : start + batch_size]
-        return store.counts[rows], split.truth[start : start + batch_size]
+    batch_size += -batch_size % devices
+    records = len(split.rows)
+    filled = records + -records % devices
 
-    starts = tf.data.Dataset.range(0, len(split.rows), batch_size)
+    def read(start):
+        places = np.arange(start, min(start + batch_size, filled)).clip(max=records - 1)
+        return store.counts[split.rows[places]], split.truth[places]
+
+    starts = tf.data.Dataset.range(0, records, batch_size)
     return _reading(starts, read, (None, store.samples), split.truth.shape[1]).prefetch(4)
 
 

@@ -16,6 +16,7 @@ from ecglens.store import Store
 from ecglens.train_params import PRESETS, TrainParams
 from ecglens.training import callbacks as own
 from ecglens.training.data import ordered_batches, training_batches
+from ecglens.training.devices import countable
 from ecglens.training.failures import StopAtNaN, kept_on_error
 from ecglens.training.guidance import Guide
 from ecglens.training.network import RunningAUROC, Trainee
@@ -112,12 +113,14 @@ def _run(
     if progress.state:
         for variable, value in zip(own.state_of(trainee), progress.state, strict=True):
             variable.assign(value)
-    ordered = ordered_batches(store, validation, max(params.batch_size, 64))
+    ordered = ordered_batches(store, validation, max(params.batch_size, 64), params.devices)
     records = training_batches(
         store, train, params.batch_size,
         seed=params.seed, crop=network.input.shape[1], balance=params.balance,
         first_step=done * steps, outside=_outside(guide, network, params),
     )  # fmt: skip
+    if params.devices > 1:
+        records = countable(records)
     around = [
         StopAtNaN(params),
         own.Speed(steps * params.batch_size, progress),

@@ -137,7 +137,7 @@ def astray(attribution, truth, outside):
     ----------
     attribution : tensor, shape (batch, samples, 12 or 1, labels)
     truth : tensor, shape (batch, labels)
-    outside : tensor of bool, as the attribution
+    outside : tensor of bool, or of 0 and 1, as the attribution
 
     Returns
     -------

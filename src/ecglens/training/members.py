@@ -16,7 +16,7 @@ from ecglens.models.crops import whole_and_cropped
 from ecglens.models.ensemble import Joined, mean_of, members_of, of_labels
 from ecglens.splits import Split
 from ecglens.store import Store
-from ecglens.train_params import TrainParams
+from ecglens.train_params import TrainParams, check_shares
 from ecglens.training.data import ordered_batches
 from ecglens.training.devices import devices
 from ecglens.training.discriminant import calibrate_rare, head_of, refit_rare
@@ -148,7 +148,13 @@ def run_training(
     Returns
     -------
     Trained
+
+    Raises
+    ------
+    ParameterError
+        If the devices cannot share a batch alike.
     """
+    check_shares(training.params)
     training = replace(training, work=training.folder)
     first, count = training.params.seed, training.params.ensemble
     joined = [network for one in training.joined for network in _networks(one)]
@@ -250,9 +256,9 @@ def _one(
                 with only_head(network, head):
                     run(alone)
         history = run(params, callbacks=callbacks)
-        if params.rare:
-            refit_rare(model, training.store, training.train, params.rare)
-        return model, history
+    if params.rare:
+        refit_rare(model, training.store, training.train, params.rare)
+    return model, history
 
 
 def validation_auroc(model: keras.Model, store: Store, split: Split) -> float:

@@ -8,6 +8,7 @@ from keras import ops
 
 from ecglens.conditioning import condition
 from ecglens.record import MICROVOLT, MISSING
+from ecglens.training.devices import replicas
 from ecglens.training.guidance import astray, require_guidable
 
 
@@ -139,7 +140,8 @@ class Trainee(keras.Model):
         )
         if not self.guidance:
             return loss
-        return loss + self.guidance * astray(y_pred["attribution"], y["truth"], y["outside"])
+        weight = self.guidance / replicas()  # as Keras divided the loss
+        return loss + weight * astray(y_pred["attribution"], y["truth"], y["outside"])
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, self._truth(y, y_pred), y_pred["logit"], sample_weight)
