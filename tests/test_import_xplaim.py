@@ -181,10 +181,12 @@ def test_an_import_can_be_fine_tuned_from_the_registry(project, save):
     params = load_params(Path(__file__).parents[1] / "params.yaml")
     task = Task("another_name", ("tachy", "own"))
 
-    def found(address, task=task, **options):
+    def found(address, task=task, rate=500, **options):
         model = replace(params.model, ecg_xplaim=replace(params.model.ecg_xplaim, **options))
         train = replace(params.train, start_from=address)
-        return find_trained(replace(params, model=model, train=train), [task], "ecg_xplaim")
+        prepare = replace(params.prepare, sampling_frequency=rate)
+        ours = replace(params, model=model, train=train, prepare=prepare)
+        return find_trained(ours, [task], "ecg_xplaim")
 
     address = "models:/ecglens-mimic-iv-ecg-tachy@champion"
     ours = build_model(
@@ -197,6 +199,8 @@ def test_an_import_can_be_fine_tuned_from_the_registry(project, save):
     for start in (address, str(made.folder / "model.keras")):
         with pytest.raises(ModelError, match="with scaling none; expected scaling lead"):
             found(start, scaling="lead")
+        with pytest.raises(ModelError, match="trained at 500 Hz; expected 100 Hz"):
+            found(start, rate=100)
         with pytest.raises(ParameterError, match=r"for tachy \(tachy, own\); expected wpw \(wpw\)"):
             found(start, task=get_task("wpw"))
 

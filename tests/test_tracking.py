@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mlflow
@@ -88,6 +89,20 @@ def test_a_training_run_holds_parameters_data_code_and_environment(project, para
     environment = json.loads(Path(file).read_text())
     assert environment["python"].startswith("3.11")
     assert {"keras", "tensorflow-cpu", "onnxruntime"} <= environment["packages"].keys()
+
+
+def test_a_run_of_tensorflows_gpu_build_says_which_packages_there_are(project, params, monkeypatch):
+    def installed(package):
+        if package == "tensorflow-cpu":
+            raise PackageNotFoundError(package)
+        return "2.21.0" if package == "tensorflow" else version(package)
+
+    monkeypatch.setattr(tracking, "version", installed)
+    with start_run(params, "two", "signal_cam", "") as info:
+        pass
+    file = mlflow.artifacts.download_artifacts(run_id=info.run_id, artifact_path="environment.json")
+    packages = json.loads(Path(file).read_text())["packages"]
+    assert packages["tensorflow"] == "2.21.0" and "tensorflow-cpu" not in packages
 
 
 def test_parameters_of_another_data_set_are_not_logged(project, params):

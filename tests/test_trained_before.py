@@ -101,6 +101,13 @@ def test_a_head_for_other_labels_is_kept_by_nobody(params, begun):
         found(params, file, norm_mi, norm_cd)
 
 
+@pytest.mark.parametrize("told", [500, "500", 500.0])
+def test_a_network_of_another_rate_begins_nothing(params, begun, told):
+    file = begun(**{"prepare.sampling_frequency": told})
+    with pytest.raises(ModelError, match="trained at 500 Hz; expected 100 Hz.*another time"):
+        found(params, file, head="new")
+
+
 def test_a_task_that_is_no_longer_known_keeps_no_head(params, begun):
     with pytest.raises(ParameterError, match=r"for gone \(labels that are no longer known\)"):
         found(params, begun(task="gone"))

@@ -145,7 +145,7 @@ class Added(Augmentation):
     ----------
     of_peak : bool
         ``size`` is a share of each lead's largest distance from its mean, as in a signal that is
-        scaled to [-1, 1]; otherwise it is millivolts.
+        scaled to [-1, 1]; otherwise it is millivolts, or what the signal has in their place.
     """
 
     def __init__(self, p: float, size: float, *, of_peak: bool = False, **kwargs) -> None:

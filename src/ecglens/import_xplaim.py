@@ -258,7 +258,8 @@ def _register(path, folder, task, threshold, rate, model, signals, difference) -
     info = RunInfo(
         run_id="", experiment=f"ecglens-{DATASET}-{task.name}", name="import-xplaim",
         params={"task": task.name, "model": "ecg_xplaim", "imported": path.name, "sha256": digest,
-                "outputs": ",".join(task.labels), **flat(_OPTIONS, "model_options.")},
+                "outputs": ",".join(task.labels), **flat(_OPTIONS, "model_options."),
+                "prepare.sampling_frequency": rate},
         data_version="not known: imported", data_sha256="not known: imported",
         git_commit=git_commit(),
     )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mlflow
@@ -27,7 +27,10 @@ _QUEUE = "/.dvc/tmp/exps/"
 KERAS_ARTIFACT = "trained/model.keras"  # of a training's run, for fine-tuning
 IMPORTED_ARTIFACT = "imported/model.keras"  # the same of an import's run
 RECREATED = "ecglens.recreated_from"
-_PACKAGES = ("tensorflow-cpu", "keras", "numpy", "scikit-learn", "onnx", "tf2onnx", "onnxruntime")
+_PACKAGES = (
+    "tensorflow-cpu", "tensorflow", "jax", "keras", "numpy", "scikit-learn", "onnx", "tf2onnx",
+    "onnxruntime",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -358,9 +361,17 @@ def _environment() -> dict:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "ecglens": version("ecglens"),
     }
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version; None where another one stands in its place, as on a GPU."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def utc_now() -> str:

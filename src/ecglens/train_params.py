@@ -25,12 +25,14 @@ class AugmentParams:
     place : {"recorded", "conditioned"}
         Whether the record is changed as it was recorded, or behind the model's conditioning, which
         could take the change away again: a scaling to each lead's peak undoes any amplitude's.
+        Mixup follows it there.
     unit : {"mV", "peak"}
         Of noise, mains and respiration: "peak" is each lead's largest distance from its mean.
+        Behind a scaling, "mV" is the unit that the scaling gives.
     waves : {"both", "one"}
         Whether mains and respiration may change the same record.
     time_shift, time_warp : Chance
-        Sizes are shares of the record.
+        Sizes are shares of the record; behind the conditioning, of the crop.
     scale, lead_gain : Chance
         Sizes are shares of the amplitude.
     respiration, mains, noise : Chance
@@ -216,9 +218,9 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
         expected = "loss bce, guidance 0 and a network to train"
         raise ParameterError(f"{where}: beside", f"{found}{train.ensemble}", expected)
     if not train.start_from and (train.freeze_epochs or train.head == "new"):
-        found = f"{train.freeze_epochs}, with head {train.head}, and no start_from"
-        mend = "A new network has a new head, and nothing to freeze."
-        raise ParameterError(f"{where}: freeze_epochs", found, "a train.start_from", mend)
+        found = f"none, with head {train.head} and freeze_epochs {train.freeze_epochs}"
+        mend = "A network that starts from none has a new head, and nothing to freeze."
+        raise ParameterError(f"{where}: start_from", found, "a trained model", mend)
     changes = PRESETS.get(train.augment.preset, train.augment)
     either = changes.mains.p + changes.respiration.p
     if changes.waves == "one" and either > 1:

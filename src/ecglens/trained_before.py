@@ -120,6 +120,13 @@ def _require_same_network(address: str, run: dict, params: Params, model: str) -
             f"{address}, of model {run['model']}",
             f"model {model}, which is to be trained",
         )
+    rate, theirs = params.prepare.sampling_frequency, run.get("prepare.sampling_frequency")
+    if theirs is not None and float(theirs) != rate:
+        raise ModelError(
+            "train.start_from", f"{address}, trained at {float(theirs):g} Hz",
+            f"{rate:g} Hz, as prepare.sampling_frequency says",
+            "Its kernels would span another time here. Prepare the records at its rate.",
+        )  # fmt: skip
     for option, own in asdict(getattr(params.model, model)).items():
         theirs = _value(run.get(f"model_options.{option}", own))
         if option not in _IN_TRAINING and theirs != _value(own):

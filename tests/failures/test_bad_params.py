@@ -186,7 +186,11 @@ def test_a_number_without_an_end(refused, key, value):
 
 @pytest.mark.parametrize(("key", "value"), [("freeze_epochs", 3), ("head", "new")])
 def test_a_head_trained_alone_or_anew_in_a_network_that_starts_from_none(refused, key, value):
-    refused(f"train.{key}", value, "train: freeze_epochs: found .* no start_from; expected a train")
+    refused(
+        f"train.{key}",
+        value,
+        "train: start_from: found none, with head .*; expected a trained model",
+    )
 
 
 def test_chances_of_two_waves_that_are_more_than_one_though_a_record_has_one_of_them(tmp_path):

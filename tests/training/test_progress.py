@@ -31,10 +31,15 @@ def imported_by(names):
     found = set()
     for name in names:
         for node in ast.walk(ast.parse((PACKAGE / name).read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("ecglens."):
-                stem = node.module.removeprefix("ecglens.").replace(".", "/")
-                found |= {f"{stem}/{alias.name}.py" for alias in node.names}
-                found |= {f"{stem}.py", f"{stem}/__init__.py"}
+            modules = []
+            if isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{name}: a relative import"
+                modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            for module in modules:
+                stem = module.removeprefix("ecglens.").replace(".", "/")
+                found |= {f"{stem}.py", f"{stem}/__init__.py"} if stem != module else set()
     return {name for name in found if (PACKAGE / name).is_file()}
 
 

@@ -47,7 +47,8 @@ class Trainee(keras.Model):
         As :mod:`ecglens.models` builds it.
     augmentation : sequence of keras.layers.Layer
     behind : bool
-        Whether augmentation changes what the network's conditioning passes on, not the record.
+        Whether augmentation and mixup change what the network's conditioning passes on, not the
+        record.
     mixup : float
         Alpha of the beta distribution of the shares; 0: none.
     ema : float

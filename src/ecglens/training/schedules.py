@@ -90,8 +90,7 @@ def plateau_rate(params: TrainParams, scores: list[float]) -> float:
 
     It falls by the factor ``decay`` when ``decay_epochs`` epochs in a row were no better than the
     best before them; with .5 and 9 as Signal-CAM's does, whose patience of 8 ends with the ninth. A
-    function of the past alone, so that a
-    fit that goes on after a stop goes on alike.
+    function of the past alone, so that a fit that goes on after a stop goes on alike.
     """
     rate, best, waited = params.learning_rate, -np.inf, 0
     for score in scores:

@@ -94,8 +94,8 @@ def _other_architecture(path: Path, trained: keras.Model, model: keras.Model) ->
         path,
         f"{trained.name} with {trained.count_params():,} weights",
         f"{model.name} with {model.count_params():,}, as params.yaml describes it",
-        "Check the model's options, prepare.sampling_frequency and seconds; an ensemble, or a mean "
-        "of crops, cannot be begun with.",
+        "Check the model's options, prepare.sampling_frequency and seconds; an ensemble cannot be "
+        "begun with.",
     )
 
 
