@@ -104,7 +104,7 @@ def test_a_head_for_other_labels_is_kept_by_nobody(params, begun):
 @pytest.mark.parametrize("told", [500, "500", 500.0])
 def test_a_network_of_another_rate_begins_nothing(params, begun, told):
     file = begun(**{"prepare.sampling_frequency": told})
-    with pytest.raises(ModelError, match="trained at 500 Hz; expected 100 Hz.*another time"):
+    with pytest.raises(ModelError, match=r"trained at 500 Hz; expected 100 Hz.*another time"):
         found(params, file, head="new")
 
 
