@@ -99,8 +99,14 @@ class AdditiveHead(keras.layers.Layer):
         if self.attention:
             return self._attended(features, self.query) * ops.matmul(features, self.kernel[None])
         # A batch of one for the kernel keeps this a single product in the exported graph.
-        kernel = self.kernel / (steps * leads[0] if leads else steps)
-        return ops.matmul(features, kernel[None, None] if leads else kernel[None])
+        if not leads:
+            return ops.matmul(features, self.kernel[None] / steps)
+        # Steps and leads as one axis: of a single step, the product of four axes that TensorFlow
+        # 2.21 takes from oneDNN writes beyond its memory where there are several threads.
+        places = steps * leads[0]
+        flat = ops.reshape(features, (-1, places, width))
+        shares = ops.matmul(flat, self.kernel[None] / places)
+        return ops.reshape(shares, (-1, steps, *leads, self.labels))
 
     def _attended(self, features, query):
         """Return how each label of the query weighs the steps."""
