@@ -9,8 +9,7 @@
 # Augmentation, loss, optimiser, learning rate, schedule and batch are theirs, and ECG-XPLAIM's balanced
 # draw of N records a label and N of none. What two cores do in half an hour is ours: how many are
 # drawn, of ECG-IMN too, and 12 epochs (30 for rare labels); the benchmark's networks have their 50,
-# which take an hour or more.
-# Rare labels are drawn whole; a drawn fold 10 is small.
+# an hour or more. Rare labels are drawn whole; a drawn fold 10 is small.
 set -euo pipefail
 task=$2
 declare -A draws
