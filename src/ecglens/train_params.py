@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ecglens.errors import ParameterError
-from ecglens.param_fields import at_least, between, one_of
+from ecglens.param_fields import at_least, between, one_of, within
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,10 @@ class TrainParams:
     optimizer : {"adam", "adamw"}
     weight_decay : float
         Of adamw, on kernels alone.
+    momentum : {"constant", "cycle"}
+        Of both: .9, or, with one_cycle, down from .95 to .85 where the rate rises, and back.
+    beta_2 : float
+        Decay of both's mean of squared gradients.
     gradient_clip : float
         Norm of all gradients together at most; 0 leaves them.
     loss : {"bce", "weighted_bce", "focal"}
@@ -158,6 +162,8 @@ class TrainParams:
     decay_epochs: int = at_least(1, 1)
     optimizer: str = one_of("adam", "adamw", default="adam")
     weight_decay: float = at_least(0.0, 0.0)
+    momentum: str = one_of("constant", "cycle", default="constant")
+    beta_2: float = within(0.0, 1.0, 0.999)
     gradient_clip: float = at_least(0.0, 0.0)
     loss: str = one_of("bce", "weighted_bce", "focal", default="bce")
     label_smoothing: float = between(0.0, 1.0, 0.0)
@@ -193,12 +199,13 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
     Raises
     ------
     ParameterError
-        If the devices cannot share a batch alike; if the stretches to train on are shorter than a
-        sample or longer than a record; if no network is trained and none joins; if labels of
-        another task are to be learnt beside by no network, or by a loss or guidance that asks every
-        label of every record; if a head is to be new, or alone trained, in a network that starts
-        from none; if the chances of the two waves, of which a record has one, are more than 1; or
-        if there is guidance together with what moves or mixes a record's signs, by its name.
+        If the devices cannot share a batch alike; if the momentum is to go with a cycle that the
+        rate does not have; if the stretches to train on are shorter than a sample or longer than a
+        record; if no network is trained and none joins; if labels of another task are to be learnt
+        beside by no network, or by a loss or guidance that asks every label of every record; if a
+        head is to be new, or alone trained, in a network that starts from none; if the chances of
+        the two waves, of which a record has one, are more than 1; or if there is guidance together
+        with what moves or mixes a record's signs, by its name.
     """
     check_shares(train, f"{where}: batch_size")
     # What rounds to no sample would train on whole records.
@@ -208,6 +215,11 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
             f"{where}: crop_seconds", f"{crop:g}",
             f"at least a sample, {1 / rate:g} s, and at most a record, {seconds:g} s",
             "0 trains on whole records.",
+        )  # fmt: skip
+    if train.momentum == "cycle" and train.schedule != "one_cycle":
+        raise ParameterError(
+            f"{where}: momentum", f"cycle, with schedule {train.schedule}",
+            "schedule one_cycle, whose cycle it is",
         )  # fmt: skip
     if not train.ensemble and not train.join:
         raise ParameterError(

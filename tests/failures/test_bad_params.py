@@ -207,6 +207,15 @@ def test_a_mean_of_no_network(refused):
     refused("train.ensemble", 0, r"train: ensemble: found 0, and nothing to join; .*train\.join")
 
 
+def test_a_momentum_that_goes_with_a_cycle_which_the_rate_does_not_have(refused):
+    words = "train: momentum: found cycle, with schedule cosine; expected schedule one_cycle"
+    refused("train.momentum", "cycle", words)
+
+
+def test_squares_of_gradients_that_would_be_averaged_for_ever(refused):
+    refused("train.beta_2", 1.0, r"train: beta_2: found 1.0; expected .*1")
+
+
 def test_a_task_learnt_beside_that_is_not_known_or_trained_itself(refused):
     refused("train.beside", "from", r"train: beside: found 'from'; .*\bform\b")
     refused("train.beside", "rhythm_conduction", r"train: beside: found 'rhythm_conduction'")

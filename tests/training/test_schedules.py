@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from ecglens.train_params import TrainParams
-from ecglens.training.schedules import PLATEAU_MARGIN, learning_rate, optimizer, plateau_rate
+from ecglens.training.schedules import (
+    PLATEAU_MARGIN,
+    CycledAdam,
+    learning_rate,
+    optimizer,
+    plateau_rate,
+)  # fmt: skip
 
 STEPS = 10
 
@@ -80,3 +86,44 @@ def test_adam_decays_nothing_and_clipping_is_of_all_gradients_together(network):
     assert type(plain) is keras.optimizers.Adam
     assert plain.weight_decay is None and plain.global_clipnorm is None
     assert optimizer(params(gradient_clip=2.0), STEPS, network).global_clipnorm == 2.0
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_momentum_falls_while_one_cycles_rate_rises_and_returns_with_it(network, kind):
+    cycle = {"schedule": "one_cycle", "warmup": 0.25, "momentum": "cycle"}
+    chosen = optimizer(params(optimizer=kind, **cycle), STEPS, network)
+    found = []
+    for step in range(8 * STEPS + 1):
+        chosen.iterations.assign(step)
+        found.append(float(chosen.beta_1))
+    assert found[0] == pytest.approx(0.95) and found[80] == pytest.approx(0.95)
+    assert np.argmin(found) == 20 and found[20] == pytest.approx(0.85)
+    assert [found[10], found[50]] == pytest.approx([0.90, 0.90])  # half way
+
+
+def test_a_step_with_a_cycling_momentum_is_adams_by_hand(network):
+    cycle = {"schedule": "one_cycle", "warmup": 0.25, "momentum": "cycle", "beta_2": 0.99}
+    chosen = optimizer(params(optimizer="adam", **cycle), STEPS, network)
+    weights = network.trainable_variables
+    chosen.build(weights)
+    mean = square = 0.0
+    expected = weights[0].numpy().astype("float64")
+    for step, gradient in enumerate([0.3, -0.1, 0.2]):
+        share = (1 - np.cos(np.pi * step / 20)) / 2  # of the way up, of 20 steps
+        rate = 0.01 * (1 / 25 + (1 - 1 / 25) * share)
+        beta = 0.95 - 0.1 * share
+        mean = beta * mean + (1 - beta) * gradient
+        square = 0.99 * square + 0.01 * gradient**2
+        corrected = mean / (1 - beta ** (step + 1))
+        expected -= rate * corrected / (np.sqrt(square / (1 - 0.99 ** (step + 1))) + 1e-7)
+        chosen.apply([keras.ops.full_like(v, gradient) for v in weights])
+    np.testing.assert_allclose(weights[0].numpy(), expected, rtol=1e-4)
+
+
+def test_an_optimiser_with_a_cycling_momentum_is_itself_again_from_its_config(network):
+    cycle = {"schedule": "one_cycle", "momentum": "cycle", "beta_2": 0.99}
+    saved = keras.saving.serialize_keras_object(optimizer(params(**cycle), STEPS, network))
+    again = keras.saving.deserialize_keras_object(saved)
+    assert type(again) is CycledAdam and again.beta_2 == 0.99
+    again.iterations.assign(24)  # where it turns, of 80 steps
+    assert float(again.beta_1) == pytest.approx(0.85)

@@ -7,6 +7,7 @@ from keras import ops
 from ecglens.train_params import TrainParams
 
 START, END = 1 / 25, 1e-4  # of the highest rate, where one cycle begins and ends
+SLOW, FAST = 0.95, 0.85  # momentum where the rate is lowest and highest, as fastai has it
 PLATEAU_MARGIN = 1e-4  # AUROC by which an epoch must be better to count
 
 
@@ -21,11 +22,14 @@ def optimizer(params: TrainParams, steps: int, network: keras.Model) -> keras.op
         Its biases and its normalisations' scales (whatever has one dimension) are not decayed:
         decay is meant against large kernels.
     """
-    rate = learning_rate(params, steps)
-    clip = params.gradient_clip or None
-    if params.optimizer == "adam":
-        return keras.optimizers.Adam(rate, global_clipnorm=clip)
-    chosen = keras.optimizers.AdamW(rate, weight_decay=params.weight_decay, global_clipnorm=clip)
+    kind = CycledAdam if params.momentum == "cycle" else keras.optimizers.Adam
+    decay = params.weight_decay if params.optimizer == "adamw" else None
+    chosen = kind(
+        learning_rate(params, steps), beta_2=params.beta_2, weight_decay=decay,
+        global_clipnorm=params.gradient_clip or None,
+    )  # fmt: skip
+    if decay is None:
+        return chosen
     spared = [v for v in network.trainable_variables if len(v.shape) <= 1]
     chosen.exclude_from_weight_decay(var_list=spared)
     return chosen
@@ -69,15 +73,54 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self.highest, self.total, self.warmup = highest, total, warmup
 
     def __call__(self, step):
+        return self._turning(step, self.highest * START, self.highest, self.highest * END)
+
+    def momentum(self, step):
+        """Return the decay of the gradient's mean at a step: low where the rate is high."""
+        return self._turning(step, SLOW, FAST, SLOW)
+
+    def _turning(self, step, first: float, middle: float, last: float):
         step = ops.cast(step, "float32")
         turn = max(self.warmup * self.total, 1.0)
-        up = _half_cosine(step / turn, self.highest * START, self.highest)
         rest = max(self.total - turn, 1.0)
-        down = _half_cosine((step - turn) / rest, self.highest, self.highest * END)
-        return ops.where(step < turn, up, down)
+        there = _half_cosine(step / turn, first, middle)
+        back = _half_cosine((step - turn) / rest, middle, last)
+        return ops.where(step < turn, there, back)
 
     def get_config(self):
         return {"highest": self.highest, "total": self.total, "warmup": self.warmup}
+
+
+@keras.saving.register_keras_serializable("ecglens")
+class CycledAdam(keras.optimizers.Adam):
+    """Adam whose momentum goes against the rate of its :class:`OneCycle` (arXiv 1708.07120).
+
+    The bias of the mean is corrected as if its momentum had always been what it is now, as PyTorch
+    does where a schedule sets it.
+
+    Parameters
+    ----------
+    learning_rate : OneCycle
+    **kwargs
+        As Keras' Adam takes them.
+    """
+
+    def __init__(self, learning_rate: OneCycle, **kwargs) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.cycle = learning_rate
+
+    @property
+    def beta_1(self):
+        """Momentum of the step that comes next."""
+        return self.cycle.momentum(self.iterations)
+
+    @beta_1.setter
+    def beta_1(self, value) -> None:
+        """Leave it to the cycle: Keras sets one of its own."""
+
+    def get_config(self):
+        """Return what makes this optimiser anew, without the momentum of the moment."""
+        return super().get_config() | {"beta_1": SLOW}
 
 
 def _half_cosine(share, first: float, last: float):
