@@ -6,16 +6,20 @@
 #   attention        one that weighs the moments by attention, trained on 5 s at a time
 #   attention_crops  one more, trained on 2.5 s at a time
 #   mean             of these four; as each mean, it needs the KEEP that they were run with
-#   beside, beside_crops  two with attention, on 5 s and on 2.5 s, that learn the form task a second time, among
-#                    that task's records alone (train.beside)
+#   beside           one with attention, on 5 s, that learns the form task a second time, among that task's
+#                    records alone (train.beside)
 #   beside_inception one of inception modules (additive_inception), on 2.5 s, that learns it beside too
 #   mean_rare        of whole, attention_crops, beside and beside_inception, rare labels by a discriminant (train.rare)
-#   form_attention   one with attention for the form task alone
 #   attention_rare   attention_crops, rare labels by a discriminant
-#   form             the mean of beside, beside_crops, form_attention and attention_rare, for the form task
+#   beside_xresnet   a deep one (additive_xresnet), on 2.5 s, that learns form beside too
+#   form_xresnet     two deep ones, on 2.5 s, for the form task alone
+#   form_deep        the mean of these four, for the form task
+#   beside_crops     one with attention, on 2.5 s, that learns form beside
+#   form_attention   one with attention for the form task alone
+#   form             what form_deep was before: the mean of beside, beside_crops, form_attention and attention_rare
 #   form_inception   the same with beside_inception for beside_crops
 #   leads            one network of the variant that keeps the leads apart, on crops
-# Without a part: all but form_inception and leads. Networks of a mean are only trained: the mean opens fold 10.
+# Without a part: the first twelve. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -25,21 +29,24 @@ fi
 mkdir -p "$KEEP"
 KEEP=$(realpath "$KEEP")  # joined parts are named by it
 export CACHE="$KEEP/cache"
-fit=(batch_size=128 learning_rate=0.004 schedule=one_cycle warmup=0.25 patience=40 optimizer=adamw
-  weight_decay=0.02 gradient_clip=1.0 ema=0.999
-  augment.preset=own augment.scale.p=1.0 augment.lead_gain.p=1.0 augment.noise.size=0.03
-  augment.lead_dropout.p=1.0 augment.lead_dropout.size=0.05 augment.time_shift.p=0.0
-  augment.time_warp.p=0.0 augment.respiration.p=0.0 augment.mains.p=0.0)
+all=(batch_size=128 schedule=one_cycle patience=40 optimizer=adamw augment.preset=own augment.scale.p=1.0
+  augment.lead_gain.p=1.0 augment.noise.size=0.03 augment.lead_dropout.p=1.0 augment.lead_dropout.size=0.05
+  augment.time_shift.p=0.0 augment.time_warp.p=0.0 augment.respiration.p=0.0 augment.mains.p=0.0)
+averaged=(learning_rate=0.004 warmup=0.25 weight_decay=0.02 gradient_clip=1.0 ema=0.999)
+# As the PTB-XL benchmark's networks are trained: by what fastai calls fit_one_cycle.
+cycled=(learning_rate=0.01 warmup=0.3 weight_decay=0.01 momentum=cycle beta_2=0.99)
 
 part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")
   shift 2
-  for one in "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
+  local fit=("${averaged[@]}")
+  [ "$model" != additive_xresnet ] || fit=("${cycled[@]}")
+  for one in "${all[@]}" "${fit[@]}" "$@"; do settings+=(-S "train.$one"); done
   case $name in whole | attention | beside* | form*) settings+=(-S "model.$model.detrend_degree=0") ;; esac
   case $name/$model in *attention*/* | beside*/additive_resnet) settings+=(-S "model.$model.pooling=attention") ;; esac
   case $name in beside*) settings+=(-S train.beside=form) ;; esac
   case $name in form*) task=form ;; esac
-  case $name in mean* | form | form_inception | leads) until='' ;; esac
+  case $name in mean* | form | form_deep | form_inception | leads) until='' ;; esac
   MODEL=$model NAME="own_model/$name/seed_$seed" KEEP="$KEEP/$name" UNTIL=$until \
     bash "$here/ptbxl_task.sh" "$source" "$task" "${settings[@]}"
 }
@@ -51,10 +58,10 @@ mean() {  # NAME RARE PART/MODEL/trained...: of networks that were kept
   sed -i "s#$KEEP/##g" "$here/results/own_model/$1/seed_$seed/run.json"  # a place of no meaning
 }
 
-resnet=additive_resnet/trained inception=beside_inception/additive_inception/trained
-# Seeds 11 to 17 are of the first, 21 to 27 of the second: no two share a network.
-parts=(crops whole attention attention_crops mean beside beside_crops beside_inception mean_rare)
-parts+=(form_attention attention_rare form)
+resnet=additive_resnet/trained deep=additive_xresnet/trained inception=beside_inception/additive_inception/trained
+# Seeds 11 to 19 are of the first, 21 to 29 of the second: no two share a network.
+parts=(crops whole attention attention_crops mean beside beside_inception mean_rare)
+parts+=(attention_rare beside_xresnet form_xresnet form_deep)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
@@ -67,15 +74,22 @@ for one in "${parts[@]}"; do
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     beside_inception) part beside_inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}3" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
+    beside_xresnet) part beside_xresnet additive_xresnet epochs=24 crop_seconds=2.5 "seed=${seed}8" ;;
+    form_xresnet)
+      part form_xresnet additive_xresnet epochs=50 crop_seconds=2.5 augment.preset=none ensemble=2 "seed=${seed}8"
+      ;;
     mean_rare) mean mean_rare 60 {whole,attention_crops,beside}/$resnet $inception ;;
     attention_rare) mean attention_rare 60 attention_crops/$resnet ;;
+    form_deep)
+      mean form_deep 0 attention_rare/$resnet {beside_xresnet/$deep/beside,form_xresnet/$deep}
+      ;;
     form) mean form 0 {beside,beside_crops}/$resnet/beside {form_attention,attention_rare}/$resnet ;;
     form_inception)
       mean form_inception 0 beside/$resnet/beside $inception/beside {form_attention,attention_rare}/$resnet
       ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,18s/^# //p' "$0" >&2
+      sed -n '2,22s/^# //p' "$0" >&2
       exit 2
       ;;
   esac

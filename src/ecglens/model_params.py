@@ -84,15 +84,21 @@ class ResNetParams(ConditioningParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class XResNetParams(ConditioningParams):
-    """:mod:`ecglens.models.xresnet1d101`."""
+class AdditiveXResNetParams(ConditioningParams):
+    """:mod:`ecglens.models.additive_xresnet`."""
 
     blocks: tuple[int, ...] = at_least(1)
     stem: tuple[int, ...] = at_least(1)
     filters: int = at_least(1)
     kernel: int = at_least(1)
-    hidden: int = at_least(1)
     dropout: float = within(0.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class XResNetParams(AdditiveXResNetParams):
+    """:mod:`ecglens.models.xresnet1d101`."""
+
+    hidden: int = at_least(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,4 +162,5 @@ class ModelParams:
     inception1d: InceptionParams
     additive_resnet: AdditiveResNetParams
     additive_inception: AdditiveInceptionParams
+    additive_xresnet: AdditiveXResNetParams
     additive_leads: AdditiveLeadsParams

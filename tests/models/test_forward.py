@@ -227,9 +227,7 @@ def test_inception1d(case):
     close(answer["logit"], benchmark_head(weights, relu(x + past)))
 
 
-def test_xresnet1d101(case):
-    weights, x, answer = case("xresnet1d101")
-
+def xresnet_body(weights, x):
     def normed_convolution(x, name, stride=1):
         kernel, pad = weights(f"{name}_conv")[0], (len(weights(f"{name}_conv")[0]) - 1) // 2
         x = convolve(x, kernel, stride=stride, pad=[(pad, pad)])
@@ -246,7 +244,12 @@ def test_xresnet1d101(case):
         for number in range(3):
             x = normed_convolution(x, f"{name}_{number}", stride if number == 1 else 1)
             x = relu(x) if number < 2 else relu(x + past)
-    close(answer["logit"], benchmark_head(weights, x))
+    return x
+
+
+def test_xresnet1d101(case):
+    weights, x, answer = case("xresnet1d101")
+    close(answer["logit"], benchmark_head(weights, xresnet_body(weights, x)))
 
 
 def leaky(x):
@@ -317,6 +320,11 @@ def test_additive_inception(case, halved):
         if module in halved:
             x, past = pooled(x), pooled(past)
     close(answer["logit"], attended(weights, x))
+
+
+def test_additive_xresnet(case):
+    weights, x, answer = case("additive_xresnet")
+    close(answer["logit"], attended(weights, xresnet_body(weights, x)))
 
 
 def dilated(kernel, spread):

@@ -64,14 +64,24 @@ def additive_inception(labels):
 
 
 def xresnet(labels):
+    return xresnet_body((3, 4, 23, 3), 64) + benchmark_head(256, labels)
+
+
+def additive_xresnet(labels):
+    """The head has a weight and one of attention for each feature and label."""
+    return xresnet_body((3, 4, 6, 3), 44) + (2 * 4 * 44 + 1) * labels
+
+
+def xresnet_body(blocks, filters):
     total = 5 * (12 * 32 + 32 * 32 + 32 * 64) + 2 * (32 + 32 + 64)
-    channels = 64
-    for blocks in (3, 4, 23, 3):
-        for _ in range(blocks):
-            total += channels * 64 + 5 * 64 * 64 + 64 * 256 + 2 * (64 + 64 + 256)
-            total += channels * 256 + 2 * 256 if channels != 256 else 0
-            channels = 256
-    return total + benchmark_head(256, labels)
+    channels, wide = 64, 4 * filters
+    for count in blocks:
+        for _ in range(count):
+            total += channels * filters + 5 * filters**2 + filters * wide
+            total += 2 * (filters + filters + wide)
+            total += channels * wide + 2 * wide if channels != wide else 0
+            channels = wide
+    return total
 
 
 def benchmark_head(features, labels):
@@ -125,6 +135,7 @@ def additive_leads(labels):
         ("inception1d", 250, 5, inception(5)),
         ("additive_resnet", 1000, 5, additive_resnet(5)),
         ("additive_inception", 1000, 5, additive_inception(5)),
+        ("additive_xresnet", 1000, 5, additive_xresnet(5)),
         ("additive_leads", 1000, 5, additive_leads(5)),
     ],
 )

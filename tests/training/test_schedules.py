@@ -11,7 +11,7 @@ from ecglens.training.schedules import (
     learning_rate,
     optimizer,
     plateau_rate,
-)  # fmt: skip
+)
 
 STEPS = 10
 

@@ -20,6 +20,7 @@ from ecglens.models import (
     additive_inception,
     additive_leads,
     additive_resnet,
+    additive_xresnet,
     cnn,
     cnn2d_gradcam,
     crops,  # noqa: F401  its layers and ensemble's, for load_model
@@ -64,6 +65,7 @@ MODELS: dict[str, Architecture] = {
     "xresnet1d101": Architecture(xresnet1d101.build, additive=False),
     "additive_resnet": Architecture(additive_resnet.build),
     "additive_inception": Architecture(additive_inception.build),
+    "additive_xresnet": Architecture(additive_xresnet.build),
     "additive_leads": Architecture(additive_leads.build),
     "inception1d": Architecture(inception1d.build, additive=False),
 }

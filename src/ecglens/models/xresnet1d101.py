@@ -40,7 +40,13 @@ def build(
         As :func:`ecglens.conditioning.condition` takes it.
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
-    x = condition(inputs, **conditioning)
+    x = body(condition(inputs, **conditioning), blocks, stem, filters, kernel)
+    outputs = concat_pool_head(x, labels, hidden=hidden, dropout=dropout)
+    return keras.Model(inputs, outputs, name="xresnet1d101")
+
+
+def body(x, blocks, stem, filters: int, kernel: int):
+    """Return the features of all blocks; :func:`build` says what the options are."""
     for number, width in enumerate(stem, start=1):
         strides = 2 if number == 1 else 1
         x = _convolution(x, width, kernel, strides=strides, name=f"stem_{number}")
@@ -51,8 +57,7 @@ def build(
         for number in range(1, count + 1):
             strides = 2 if number == 1 and stage > 1 else 1
             x = _block(x, filters, kernel, strides, name=f"block_{stage}_{number}")
-    outputs = concat_pool_head(x, labels, hidden=hidden, dropout=dropout)
-    return keras.Model(inputs, outputs, name="xresnet1d101")
+    return x
 
 
 def _block(x, filters: int, kernel: int, strides: int, *, name: str):
