@@ -5,9 +5,9 @@
 Reads ``results/own_model/PART/seed_*``, which ``own_model.sh`` writes: macro AUROC on folds 9 and
 10 of each task, the mean over seeds with the lowest and the highest, and how long each seed took.
 A star marks the part that is best at a task on fold 9, which is put forward for it: ``mean``,
-``mean_rare`` or ``form``. ``form_inception``, ``whole`` and ``three_crops`` (the mean of three
-networks of crops) were also judged. Form's mean over the labels that fold 9 has often enough
-follows: the others move the mean of all by .02 from seed to seed. Then the statements of
+``mean_rare`` or ``form_deep``. ``form``, ``form_inception``, ``whole`` and ``three_crops`` (the
+mean of three networks of crops) were also judged. Form's mean over the labels that fold 9 has often
+enough follows: the others move the mean of all by .02 from seed to seed. Then the statements of
 ECG-XPLAIM's tasks, at the thresholds that fold 9 gives. Of networks for which fold 10 was not
 opened alone there is only the log.
 """
@@ -20,7 +20,9 @@ import pandas as pd
 
 FOLDER = Path(__file__).parent / "results" / "own_model"
 OFTEN = 12  # positives
-PARTS = ("mean", "mean_rare", "form", "form_inception", "whole", "three_crops", "leads")
+PARTS = (
+    "mean", "mean_rare", "form_deep", "form", "form_inception", "whole", "three_crops", "leads",
+)  # fmt: skip
 # What was to be reached, and the best of Strodthoff et al. 2021 (doi 10.1109/JBHI.2020.3022989)
 # on PTB-XL at 100 Hz.
 MARKS = {
@@ -49,7 +51,7 @@ def main() -> None:
                 values = splits[split]
                 row += f"{values.mean():>9.4f} ({values.min():.4f}-{values.max():.4f})"
             print(row)
-    for part in ("form", "form_inception"):
+    for part in (part for part in parts if part.startswith("form")):
         for split, values in frequent(parts[part]).items():
             shown = ", ".join(f"{value:.4f}" for value in values)
             print(f"{part}, labels of {OFTEN} records of fold 9 or more, {split}: {shown}")
