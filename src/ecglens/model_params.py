@@ -6,7 +6,7 @@ that loads nothing heavy. A test holds the two together.
 
 from dataclasses import dataclass
 
-from ecglens.param_fields import at_least, one_of, within
+from ecglens.param_fields import at_least, between, one_of, within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,8 @@ class ResNetParams(ConditioningParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdditiveXResNetParams(ConditioningParams):
-    """:mod:`ecglens.models.additive_xresnet`."""
+class XResNetBodyParams(ConditioningParams):
+    """What networks with an xresnet's body share."""
 
     blocks: tuple[int, ...] = at_least(1)
     stem: tuple[int, ...] = at_least(1)
@@ -95,10 +95,17 @@ class AdditiveXResNetParams(ConditioningParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class XResNetParams(AdditiveXResNetParams):
+class XResNetParams(XResNetBodyParams):
     """:mod:`ecglens.models.xresnet1d101`."""
 
     hidden: int = at_least(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdditiveXResNetParams(XResNetBodyParams):
+    """:mod:`ecglens.models.additive_xresnet`."""
+
+    ceiling: float = between(0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

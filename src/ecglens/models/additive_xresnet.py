@@ -12,13 +12,14 @@ import keras
 
 from ecglens.conditioning import condition
 from ecglens.models.additive import AdditiveHead
+from ecglens.models.ceiling import Ceiling
 from ecglens.models.xresnet1d101 import body
 from ecglens.record import LEADS
 
 
 def build(
     *, samples: int, labels: int, blocks=(3, 4, 6, 3), stem=(32, 32, 64), filters: int = 44,
-    kernel: int = 5, dropout: float = 0.25, **conditioning,
+    kernel: int = 5, dropout: float = 0.25, ceiling: float = 0.9, **conditioning,
 ) -> keras.Model:  # fmt: skip
     """Return the network; see :mod:`ecglens.models` for what goes in and comes out.
 
@@ -35,11 +36,14 @@ def build(
         Of the convolutions that see more than one step.
     dropout : float
         Of the features before the head.
+    ceiling : float
+        Share of the training records that never reach a feature's ceiling; 1: there is none.
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = body(condition(inputs, **conditioning), blocks, stem, filters, kernel)
+    x = Ceiling(ceiling, name="ceiling")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = AdditiveHead(labels, samples, attention=True, name="head")(x)
     return keras.Model(inputs, outputs, name="additive_xresnet")

@@ -17,6 +17,7 @@ from ecglens.models.ensemble import Joined, mean_of, members_of, of_labels
 from ecglens.splits import Split
 from ecglens.store import Store
 from ecglens.train_params import TrainParams, check_shares
+from ecglens.training.ceilings import set_ceilings
 from ecglens.training.data import ordered_batches
 from ecglens.training.devices import devices
 from ecglens.training.discriminant import calibrate_rare, head_of, refit_rare
@@ -256,6 +257,7 @@ def _one(
                 with only_head(network, head):
                     run(alone)
         history = run(params, callbacks=callbacks)
+    set_ceilings(model, training.store, training.train)
     if params.rare:
         refit_rare(model, training.store, training.train, params.rare)
     return model, history
