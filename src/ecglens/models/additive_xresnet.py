@@ -4,8 +4,9 @@ Sixteen blocks of three convolutions (He et al. 2019, doi 10.1109/CVPR.2019.0006
 benchmark has them in :mod:`ecglens.models.xresnet1d101` (Strodthoff et al. 2021, doi
 10.1109/JBHI.2020.3022989), with fewer blocks and filters. In place of the benchmark's maximum and
 hidden layer each label weighs the steps by itself, so that each logit is the exact sum of what the
-steps give to it. A step is 32 samples, .32 s at 100 Hz: what a beat's waves give is not told
-apart. ``benchmarks/results/own_model.md`` says what it brings.
+steps give to it. But sixteen blocks see most of the record at each step, of 32 samples: the shares
+add up, and do not show where (``docs/explanations_benchmark.md``). Features have ceilings
+(:mod:`ecglens.models.ceiling`). ``benchmarks/results/own_model.md`` says what it brings.
 """
 
 import keras
