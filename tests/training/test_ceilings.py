@@ -8,6 +8,7 @@ import pytest
 
 from ecglens.models import build_model
 from ecglens.models.ceiling import OPEN
+from ecglens.models.crops import crops_of
 from ecglens.train_params import TrainParams
 from ecglens.training import Training, run_training
 from ecglens.training.ceilings import set_ceilings
@@ -69,14 +70,18 @@ def test_a_share_of_one_leaves_the_network_as_it_is(learnable):
     assert (built.get_layer("ceiling").ceiling.numpy() == np.float32(OPEN)).all()
 
 
-def test_a_training_sets_them_after_its_fit(learnable, tmp_path):
+@pytest.mark.parametrize(("crop", "read"), [(None, "whole"), (100, "whole"), (100, "average")])
+def test_a_training_sets_them_after_its_fit_however_records_are_read(
+    learnable, tmp_path, crop, read
+):
     params = TrainParams(
-        epochs=1, batch_size=32, learning_rate=0.01, schedule="constant", patience=5, seed=1
-    )
+        epochs=1, batch_size=32, learning_rate=0.01, schedule="constant", patience=5, seed=1,
+        crop_seconds=(crop or 0) / 100, crop_test=read,
+    )  # fmt: skip
     build = partial(build_model, "additive_xresnet", ceiling=SHARE, **TINY)
-    trained = run_training(
-        Training(
-            build, learnable.store, learnable.train, learnable.validation, params, None, tmp_path
-        )
+    training = Training(
+        build, learnable.store, learnable.train, learnable.validation, params, crop, tmp_path
     )
-    assert (trained.model.get_layer("ceiling").ceiling.numpy() < OPEN).all()
+    model = run_training(training).model
+    network = crops_of(model).network if read == "average" else model
+    assert (network.get_layer("ceiling").ceiling.numpy() < OPEN).all()
