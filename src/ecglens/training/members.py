@@ -253,7 +253,9 @@ def _one(
             head = head_places(training.build, training.crop or samples, labels)
             take_weights(model, training.start, head, new_head=params.head == "new")
             if params.freeze_epochs:
-                alone = replace(params, epochs=params.freeze_epochs, schedule="constant")
+                alone = replace(
+                    params, epochs=params.freeze_epochs, schedule="constant", momentum="constant"
+                )
                 with only_head(network, head):
                     run(alone)
         history = run(params, callbacks=callbacks)
