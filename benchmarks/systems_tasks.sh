@@ -36,8 +36,8 @@ case $task in
     ;;
   form)
     published=xresnet1d101
-    fit=(optimizer=adamw learning_rate=0.01 weight_decay=0.01 schedule=one_cycle momentum=cycle
-      beta_2=0.99 batch_size=128 epochs=50 patience=50 crop_seconds=2.5 crop_test=average)
+    fit=(optimizer=adamw learning_rate=0.01 weight_decay=0.01 decayed=all schedule=one_cycle
+      momentum=cycle beta_2=0.99 batch_size=128 epochs=50 patience=50 crop_seconds=2.5)
     ;;
   *)
     sed -n '2,12s/^# //p' "$0" >&2

@@ -98,7 +98,9 @@ class TrainParams:
         Epochs between two steps, or without a better one before plateau falls.
     optimizer : {"adam", "adamw"}
     weight_decay : float
-        Of adamw, on kernels alone.
+        Of adamw.
+    decayed : {"kernels", "all"}
+        What adamw decays: kernels alone, or, as fastai does, normalisations' scales and biases too.
     momentum : {"constant", "cycle"}
         Of both: .9, or, with one_cycle, down from .95 to .85 where the rate rises, and back.
     beta_2 : float
@@ -162,6 +164,7 @@ class TrainParams:
     decay_epochs: int = at_least(1, 1)
     optimizer: str = one_of("adam", "adamw", default="adam")
     weight_decay: float = at_least(0.0, 0.0)
+    decayed: str = one_of("kernels", "all", default="kernels")
     momentum: str = one_of("constant", "cycle", default="constant")
     beta_2: float = within(0.0, 1.0, 0.999)
     gradient_clip: float = at_least(0.0, 0.0)

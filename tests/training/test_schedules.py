@@ -71,13 +71,20 @@ def network():
     return keras.Model(inputs, keras.layers.BatchNormalization(name="norm")(x))
 
 
-def test_adamw_decays_kernels_alone(network):
-    chosen = optimizer(params(optimizer="adamw", weight_decay=0.5), STEPS, network)
-    chosen.build(network.trainable_variables)
-    before = [np.array(v) for v in network.trainable_variables]
-    chosen.apply([keras.ops.zeros_like(v) for v in network.trainable_variables])
-    for variable, old in zip(network.trainable_variables, before, strict=True):
-        expected = old * (1 - 0.01 * 0.5) if variable.path.endswith("kernel") else old
+@pytest.mark.parametrize(
+    ("decayed", "names"), [("kernels", {"kernel"}), ("all", {"kernel", "bias", "gamma", "beta"})]
+)
+def test_adamw_decays_what_the_params_say(network, decayed, names):
+    chosen = optimizer(params(optimizer="adamw", weight_decay=0.5, decayed=decayed), STEPS, network)
+    weights = network.trainable_variables
+    chosen.build(weights)
+    before = [np.array(v) + 1 for v in weights]  # biases begin with 0, which decays to itself
+    for variable, old in zip(weights, before, strict=True):
+        variable.assign(old)
+    chosen.apply([keras.ops.zeros_like(v) for v in weights])
+    for variable, old in zip(weights, before, strict=True):
+        name = variable.path.rsplit("/", 1)[-1]
+        expected = old * (1 - 0.01 * 0.5) if name in names else old
         np.testing.assert_allclose(np.array(variable), expected, rtol=1e-6)
 
 

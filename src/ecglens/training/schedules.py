@@ -19,8 +19,8 @@ def optimizer(params: TrainParams, steps: int, network: keras.Model) -> keras.op
     steps : int
         Of an epoch.
     network : keras.Model
-        Its biases and its normalisations' scales (whatever has one dimension) are not decayed:
-        decay is meant against large kernels.
+        Its biases and its normalisations' scales (whatever has one dimension) are decayed where
+        ``params.decayed`` says all; decay is meant against large kernels.
     """
     kind = CycledAdam if params.momentum == "cycle" else keras.optimizers.Adam
     decay = params.weight_decay if params.optimizer == "adamw" else None
@@ -28,7 +28,7 @@ def optimizer(params: TrainParams, steps: int, network: keras.Model) -> keras.op
         learning_rate(params, steps), beta_2=params.beta_2, weight_decay=decay,
         global_clipnorm=params.gradient_clip or None,
     )  # fmt: skip
-    if decay is None:
+    if decay is None or params.decayed == "all":
         return chosen
     spared = [v for v in network.trainable_variables if len(v.shape) <= 1]
     chosen.exclude_from_weight_decay(var_list=spared)
