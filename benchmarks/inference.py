@@ -18,7 +18,7 @@ import onnx
 import onnxruntime
 
 from ecglens.card import OUTPUTS
-from ecglens.export import additivity_error
+from ecglens.export import additivity_errors
 from ecglens.inference import Predictor
 from ecglens.models import load_model
 from ecglens.store import open_store
@@ -45,7 +45,8 @@ def main() -> None:
 
     rows = np.arange(min(1000, len(store.record_ids)))
     worst = max(
-        additivity_error(predictor.run(store.millivolts(part))) for part in np.array_split(rows, 10)
+        additivity_errors(predictor.run(store.millivolts(part))).max()
+        for part in np.array_split(rows, 10)
     )
     print(f"largest |attribution + bias - logit| over {len(rows)} records: {worst:.2g}")
 

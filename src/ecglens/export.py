@@ -21,7 +21,7 @@ from ecglens.tracking import RunInfo, utc_now
 
 OPSET = 18
 # Largest difference from Keras that is let through, in every output. A logit is as exact as the sum
-# that it is: beyond 1, it is taken as a part of the sum of its terms' sizes, which may cancel.
+# that it is: beyond 1, it is taken as a part of the sum of its own terms' sizes, which may cancel.
 TOLERANCE = 1e-4
 BATCH = 32  # records compared at a time
 
@@ -36,18 +36,18 @@ class Parity:
         Compared.
     largest_difference : dict of str to float
         For each output, |ONNX - Keras|.
-    scale : float
-        What differences of logits are measured against: the largest sum of |attribution|, or of a
-        model that is not additive the largest |logit|; 1 at least.
     additivity_error : float or None
         Largest |sum of attribution + bias - logit| of the ONNX outputs; None of a model that is not
         additive.
+    relative_error : float
+        Largest of either in a logit, each as a part of that logit's :func:`logit_scale`: one record
+        of large terms does not excuse another's.
     """
 
     records: int
     largest_difference: dict[str, float]
-    scale: float
     additivity_error: float | None
+    relative_error: float
 
 
 def make_card(
@@ -117,9 +117,8 @@ def export(model: keras.Model, card: ModelCard, signals: np.ndarray, path: Path)
         onnx.checker.check_model(str(part), full_check=True)
         result = compare(model, Predictor(part), signals)
         # numpy's maximum is NaN where a difference is, which is then refused.
-        sums = [result.largest_difference["logit"], result.additivity_error or 0.0]
         others = [d for name, d in result.largest_difference.items() if name != "logit"]
-        worst = np.max([*others, *(d / result.scale for d in sums)])
+        worst = np.max([*others, result.relative_error])
         if not worst <= TOLERANCE:
             raise ModelError(
                 path, f"a difference of {worst:.2g} ({result})", f"at most {TOLERANCE} from Keras"
@@ -153,34 +152,39 @@ def compare(model: keras.Model, predictor: Predictor, signals: np.ndarray) -> Pa
             name: float(np.max([part.largest_difference[name] for part in parts]))
             for name in predictor.card.outputs
         },
-        max(part.scale for part in parts),
         float(np.max(errors)) if predictor.card.additive else None,
+        float(np.max([part.relative_error for part in parts])),
     )
 
 
 def _compare_batch(model: keras.Model, predictor: Predictor, signals: np.ndarray) -> Parity:
     keras_outputs = model.predict_on_batch(signals)
-    onnx_outputs = predictor.run(signals)
+    outputs = predictor.run(signals)
+    differences = {
+        name: np.abs(outputs[name] - np.asarray(keras_outputs[name]))
+        for name in predictor.card.outputs
+    }
+    sums = additivity_errors(outputs) if predictor.card.additive else np.zeros(1)
     return Parity(
         len(signals),
-        {
-            name: float(np.abs(onnx_outputs[name] - np.asarray(keras_outputs[name])).max())
-            for name in predictor.card.outputs
-        },
-        logit_scale(onnx_outputs),
-        additivity_error(onnx_outputs) if predictor.card.additive else None,
+        {name: float(difference.max()) for name, difference in differences.items()},
+        float(sums.max()) if predictor.card.additive else None,
+        float((np.maximum(differences["logit"], sums) / logit_scale(outputs)).max()),
     )
 
 
-def logit_scale(outputs: dict[str, np.ndarray]) -> float:
-    """Return what differences of logits are measured against; see :class:`Parity`."""
+def logit_scale(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Return what a difference of each logit is measured against, shape (records, labels).
+
+    The sum of its |attribution|, or where the model is not additive its |logit|; 1 at least.
+    """
     terms = outputs["logit"]
     if "attribution" in outputs:
         terms = np.abs(outputs["attribution"]).sum(axis=(1, 2), dtype=np.float64)
-    return float(np.maximum(1.0, np.abs(terms).max()))
+    return np.maximum(1.0, np.abs(terms))
 
 
-def additivity_error(outputs: dict[str, np.ndarray]) -> float:
-    """Return the largest |sum of attribution + bias - logit| over records and labels."""
+def additivity_errors(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Return |sum of attribution + bias - logit|, shape (records, labels)."""
     total = outputs["attribution"].sum(axis=(1, 2), dtype=np.float64) + outputs["bias"]
-    return float(np.abs(total - outputs["logit"]).max())
+    return np.abs(total - outputs["logit"])
