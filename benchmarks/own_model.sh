@@ -34,7 +34,7 @@ all=(batch_size=128 schedule=one_cycle patience=40 optimizer=adamw augment.prese
   augment.time_shift.p=0.0 augment.time_warp.p=0.0 augment.respiration.p=0.0 augment.mains.p=0.0)
 averaged=(learning_rate=0.004 warmup=0.25 weight_decay=0.02 gradient_clip=1.0 ema=0.999)
 # As the PTB-XL benchmark's networks are trained: by what fastai calls fit_one_cycle.
-cycled=(learning_rate=0.01 warmup=0.3 weight_decay=0.01 momentum=cycle beta_2=0.99)
+cycled=(learning_rate=0.01 warmup=0.3 weight_decay=0.01 decayed=all momentum=cycle beta_2=0.99)
 
 part() {  # NAME MODEL [train parameters]
   local name=$1 model=$2 task=ptb_xl until=train settings=(-S "model.$2.dropout=0.2")

@@ -90,7 +90,6 @@ class XResNetBodyParams(ConditioningParams):
     blocks: tuple[int, ...] = at_least(1)
     stem: tuple[int, ...] = at_least(1)
     filters: int = at_least(1)
-    kernel: int = at_least(1)
     dropout: float = within(0.0, 1.0)
 
 
@@ -98,6 +97,7 @@ class XResNetBodyParams(ConditioningParams):
 class XResNetParams(XResNetBodyParams):
     """:mod:`ecglens.models.xresnet1d101`."""
 
+    kernel: int = at_least(1)
     hidden: int = at_least(1)
 
 
@@ -105,6 +105,8 @@ class XResNetParams(XResNetBodyParams):
 class AdditiveXResNetParams(XResNetBodyParams):
     """:mod:`ecglens.models.additive_xresnet`."""
 
+    kernels: tuple[int, ...] = at_least(1)
+    halved: tuple[int, ...] = at_least(1)
     ceiling: float = between(0.0, 1.0)
 
 

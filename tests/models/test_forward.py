@@ -227,7 +227,7 @@ def test_inception1d(case):
     close(answer["logit"], benchmark_head(weights, relu(x + past)))
 
 
-def xresnet_body(weights, x):
+def xresnet_body(weights, x, halved=(2,), weighed=False):
     def normed_convolution(x, name, stride=1):
         kernel, pad = weights(f"{name}_conv")[0], (len(weights(f"{name}_conv")[0]) - 1) // 2
         x = convolve(x, kernel, stride=stride, pad=[(pad, pad)])
@@ -237,13 +237,16 @@ def xresnet_body(weights, x):
         x = relu(normed_convolution(x, f"stem_{number}", 2 if number == 1 else 1))
     x = np.pad(x, ((1, 1), (0, 0)))
     x = np.stack([x[k : k + 3].max(axis=0) for k in range(0, len(x) - 2, 2)])
-    for name, stride in (("block_1_1", 1), ("block_2_1", 2), ("block_2_2", 1)):
+    for name in ("block_1_1", "block_2_1", "block_2_2"):
+        stride = 2 if name[-1] == "1" and int(name[-3]) in halved else 1
         past = pooled(x, how=np.mean) if stride == 2 else x
         if name == "block_1_1":
             past = normed_convolution(past, f"{name}_past")
         for number in range(3):
             x = normed_convolution(x, f"{name}_{number}", stride if number == 1 else 1)
-            x = relu(x) if number < 2 else relu(x + past)
+            x = relu(x) if number < 2 else x
+        x = excited(weights, x, name) if weighed and name != "block_1_1" else x
+        x = relu(x + past)
     return x
 
 
@@ -322,10 +325,12 @@ def test_additive_inception(case, halved):
     close(answer["logit"], attended(weights, x))
 
 
-def test_additive_xresnet(case):
-    weights, x, answer = case("additive_xresnet")
+@pytest.mark.parametrize("halved", [(), (2,), (1, 2)])
+def test_additive_xresnet(case, halved):
+    weights, x, answer = case("additive_xresnet", halved=halved)
     (ceiling,) = weights("ceiling")
-    close(answer["logit"], attended(weights, np.minimum(xresnet_body(weights, x), ceiling)))
+    features = xresnet_body(weights, x, halved, weighed=True)
+    close(answer["logit"], attended(weights, np.minimum(features, ceiling)))
 
 
 def dilated(kernel, spread):

@@ -34,6 +34,28 @@ def test_halving_behind_a_module_that_there_is_not_is_refused(halved):
         tiny("additive_inception", halved=halved)
 
 
+@pytest.mark.parametrize("halved", [(0,), (3,), (1, 9)])
+def test_a_stage_that_there_is_not_cannot_halve_time(halved):
+    found = rf"additive_xresnet: halved: found {halved[-1]} of 2 stages; expected 1 to 2"
+    with pytest.raises(ParameterError, match=found):
+        tiny("additive_xresnet", halved=halved)
+
+
+def test_stages_and_kernels_of_unequal_number_are_refused():
+    found = r"additive_xresnet: blocks, kernels: found 2 and 3 numbers"
+    with pytest.raises(ParameterError, match=found):
+        tiny("additive_xresnet", kernels=(5, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("xresnet1d101", {"kernel": 4}), ("additive_xresnet", {"kernels": (5, 4)})],
+)
+def test_an_even_kernel_that_is_padded_alike_on_both_sides_is_refused(name, options):
+    with pytest.raises(ParameterError, match=rf"{name}: kernels?: found 4; expected an odd number"):
+        tiny(name, **options)
+
+
 @pytest.mark.parametrize("name", ["ecg_imn", "ecg_imn_categorical"])
 @pytest.mark.parametrize("widths", [(), (3,), (3, 2, 2)])
 def test_a_decoder_that_does_not_undo_the_encoders_halvings_is_refused(name, widths):

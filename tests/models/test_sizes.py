@@ -69,15 +69,16 @@ def xresnet(labels):
 
 def additive_xresnet(labels):
     """The head has a weight and one of attention for each feature and label."""
-    return xresnet_body((3, 4, 6, 3), 44) + (2 * 4 * 44 + 1) * labels
+    body = xresnet_body((3, 4, 6, 3), 44, kernels=(5, 5, 1, 1))
+    return body + (4 + 6 + 3) * squeeze(176, 11) + (2 * 176 + 1) * labels
 
 
-def xresnet_body(blocks, filters):
+def xresnet_body(blocks, filters, kernels=(5, 5, 5, 5)):
     total = 5 * (12 * 32 + 32 * 32 + 32 * 64) + 2 * (32 + 32 + 64)
     channels, wide = 64, 4 * filters
-    for count in blocks:
+    for count, kernel in zip(blocks, kernels, strict=True):
         for _ in range(count):
-            total += channels * filters + 5 * filters**2 + filters * wide
+            total += channels * filters + kernel * filters**2 + filters * wide
             total += 2 * (filters + filters + wide)
             total += channels * wide + 2 * wide if channels != wide else 0
             channels = wide

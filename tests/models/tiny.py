@@ -28,7 +28,13 @@ TINY = {
         "bottleneck": 3,
         "kernels": (9, 5, 3),
     },
-    "additive_xresnet": {"blocks": (1, 2), "stem": (2, 3, 4), "filters": 2},
+    "additive_xresnet": {
+        "blocks": (1, 2),
+        "stem": (2, 3, 4),
+        "filters": 2,
+        "kernels": (5, 3),
+        "halved": (2,),
+    },
     "additive_leads": {"filters": (2, 3, 4), "kernels": (5, 3, 3)},
     "inception1d": {"depth": 3, "filters": 2, "bottleneck": 3, "kernels": (9, 5, 3), "hidden": 4},
 }

@@ -13,7 +13,7 @@ from ecglens.train_params import TrainParams
 from ecglens.training import Training, run_training
 from ecglens.training.ceilings import set_ceilings
 
-TINY = {"blocks": (1, 1), "stem": (4, 4, 8), "filters": 4}
+TINY = {"blocks": (1, 1), "stem": (4, 4, 8), "filters": 4, "kernels": (5, 3), "halved": (2,)}
 SHARE = 0.75
 
 

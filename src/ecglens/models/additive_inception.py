@@ -11,10 +11,10 @@ steps by itself, so that each logit is the exact sum of what the steps give to i
 import keras
 
 from ecglens.conditioning import condition
-from ecglens.errors import ParameterError
 from ecglens.models.additive import AdditiveHead
 from ecglens.models.additive_resnet import MOMENTUM, squeeze_and_excite
 from ecglens.models.inception1d import convolution, module
+from ecglens.models.options import check_places
 from ecglens.record import LEADS
 
 OF_A_SHORTCUT = 3  # modules
@@ -47,10 +47,7 @@ def build(
     ParameterError
         If time is to be halved behind a module that there is not.
     """
-    if beyond := [number for number in halved if not 1 <= number <= depth]:
-        raise ParameterError(
-            "additive_inception: halved", f"{beyond[0]} of {depth} modules", f"1 to {depth}"
-        )
+    check_places("additive_inception: halved", halved, depth, "modules")
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
     x = past = condition(inputs, **conditioning)
     for number in range(1, depth + 1):

@@ -10,6 +10,7 @@ maximum over time and the hidden layer are not additive: no exact explanation co
 import keras
 
 from ecglens.conditioning import condition
+from ecglens.models.options import check_odd
 from ecglens.models.ptbxl_benchmark import concat_pool_head, norm
 from ecglens.record import LEADS
 
@@ -32,35 +33,48 @@ def build(
     filters : int
         Of the blocks' middle convolution; the blocks put out four times as many.
     kernel : int
-        Of the convolutions that see more than one step.
+        Of the convolutions that see more than one step; odd.
     hidden : int
         Units of the head's hidden layer.
     dropout : float
     **conditioning
         As :func:`ecglens.conditioning.condition` takes it.
+
+    Raises
+    ------
+    ParameterError
+        If the kernel is even.
     """
     inputs = keras.Input((samples, len(LEADS)), name="millivolts")
-    x = body(condition(inputs, **conditioning), blocks, stem, filters, kernel)
+    check_odd("xresnet1d101: kernel", [kernel])
+    kernels, halved = [kernel] * len(blocks), range(2, len(blocks) + 1)
+    x = body(condition(inputs, **conditioning), blocks, stem, filters, kernels, halved)
     outputs = concat_pool_head(x, labels, hidden=hidden, dropout=dropout)
     return keras.Model(inputs, outputs, name="xresnet1d101")
 
 
-def body(x, blocks, stem, filters: int, kernel: int):
-    """Return the features of all blocks; :func:`build` says what the options are."""
+def body(x, blocks, stem, filters: int, kernels, halved, weigh=None):
+    """Return the features of all blocks; :func:`build` says what the options are.
+
+    Here each stage has a kernel of its own, the stem that of the first; ``halved`` are the stages
+    that halve time, counted from 1; ``weigh``, where there is one, is given what each block behind
+    the first stage adds to its shortcut, and the block's ``name``.
+    """
     for number, width in enumerate(stem, start=1):
         strides = 2 if number == 1 else 1
-        x = _convolution(x, width, kernel, strides=strides, name=f"stem_{number}")
+        x = _convolution(x, width, kernels[0], strides=strides, name=f"stem_{number}")
         x = keras.layers.Activation("relu", name=f"stem_relu_{number}")(x)
     x = _padded(x, 1, name="stem_pool_pad")  # after a ReLU nothing is below 0
     x = keras.layers.MaxPooling1D(3, strides=2, name="stem_pool")(x)
-    for stage, count in enumerate(blocks, start=1):
+    for stage, (count, kernel) in enumerate(zip(blocks, kernels, strict=True), start=1):
         for number in range(1, count + 1):
-            strides = 2 if number == 1 and stage > 1 else 1
-            x = _block(x, filters, kernel, strides, name=f"block_{stage}_{number}")
+            strides = 2 if number == 1 and stage in halved else 1
+            own = weigh if stage > 1 else None
+            x = _block(x, filters, kernel, strides, own, name=f"block_{stage}_{number}")
     return x
 
 
-def _block(x, filters: int, kernel: int, strides: int, *, name: str):
+def _block(x, filters: int, kernel: int, strides: int, weigh, *, name: str):
     """Bottleneck block; where it halves time, its shortcut takes means of two first."""
     past = x
     if strides > 1:
@@ -71,6 +85,7 @@ def _block(x, filters: int, kernel: int, strides: int, *, name: str):
         x = _convolution(x, width, reach, strides=step, name=f"{name}_{number}")
         x = keras.layers.Activation("relu", name=f"{name}_relu_{number}")(x)
     x = _convolution(x, EXPANSION * filters, 1, name=f"{name}_2")
+    x = weigh(x, name=name) if weigh else x
     x = keras.layers.Add(name=f"{name}_add")([x, past])
     return keras.layers.Activation("relu", name=f"{name}_relu")(x)
 
