@@ -19,7 +19,7 @@ from ecglens.models.additive import AdditiveHead
 from ecglens.models.additive_resnet import squeeze_and_excite
 from ecglens.models.ceiling import Ceiling
 from ecglens.models.options import check_odd, check_places, paired
-from ecglens.models.xresnet1d101 import EXPANSION, body
+from ecglens.models.xresnet1d101 import body
 from ecglens.record import LEADS
 
 REDUCTION = 16  # channels for each unit of the layer that weighs them
