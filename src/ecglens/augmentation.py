@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ecglens.train_params import PRESETS, AugmentParams
+from ecglens.train_params import AugmentParams
 
 MAINS = (50.0, 60.0)  # Hz
 BREATHS = (12 / 60, 18 / 60)  # Hz; Signal-CAM's
@@ -32,7 +32,7 @@ def build_augmentation(params: AugmentParams, rate: float, seed: int) -> list[ke
     seed : int
         Each layer gets one of its own from it.
     """
-    chosen = PRESETS.get(params.preset, params)
+    chosen = params.chosen()
     made = {}
     for number, (name, change) in enumerate(_CHANGES.items()):
         value = getattr(chosen, name)

@@ -54,6 +54,10 @@ class AugmentParams:
     noise: Chance = Chance()
     lead_dropout: Chance = Chance()
 
+    def chosen(self) -> "AugmentParams":
+        """Return what is in force: these values, or the preset's."""
+        return PRESETS.get(self.preset, self)
+
 
 PRESETS = {
     "none": AugmentParams(),
@@ -236,7 +240,7 @@ def check_training(train: TrainParams, where: str, rate: float, seconds: float) 
         found = f"none, with head {train.head} and freeze_epochs {train.freeze_epochs}"
         mend = "A network that starts from none has a new head, and nothing to freeze."
         raise ParameterError(f"{where}: start_from", found, "a trained model", mend)
-    changes = PRESETS.get(train.augment.preset, train.augment)
+    changes = train.augment.chosen()
     either = changes.mains.p + changes.respiration.p
     if changes.waves == "one" and either > 1:
         expected = "at most 1 together, where waves: one lets a record have one of them"

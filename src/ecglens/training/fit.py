@@ -13,7 +13,7 @@ from ecglens.losses import build_loss
 from ecglens.models.parallel import ParallelConvolutions
 from ecglens.splits import Split
 from ecglens.store import Store
-from ecglens.train_params import PRESETS, TrainParams
+from ecglens.train_params import TrainParams
 from ecglens.training import callbacks as own
 from ecglens.training.data import ordered_batches, training_batches
 from ecglens.training.devices import countable
@@ -157,7 +157,7 @@ def compiled_trainee(
     trainee = Trainee(
         network,
         build_augmentation(params.augment, store.sampling_frequency, params.seed),
-        behind=PRESETS.get(params.augment.preset, params.augment).place == "conditioned",
+        behind=params.augment.chosen().place == "conditioned",
         mixup=params.mixup,
         ema=params.ema,
         guidance=params.guidance,
