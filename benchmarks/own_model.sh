@@ -11,15 +11,14 @@
 #   beside_inception one of inception modules (additive_inception), on 2.5 s, that learns it beside too
 #   mean_rare        of whole, attention_crops, beside and beside_inception, rare labels by a discriminant (train.rare)
 #   attention_rare   attention_crops, rare labels by a discriminant
-#   beside_xresnet   a deep one (additive_xresnet), on 2.5 s, that learns form beside too
-#   form_xresnet     two deep ones, on 2.5 s, for the form task alone
-#   form_deep        the mean of these four, for the form task
+#   form_xresnet     two deep ones (additive_xresnet), on 2.5 s, for the form task alone
+#   form_deep        the mean of these two, attention_rare and beside, for the form task
 #   beside_crops     one with attention, on 2.5 s, that learns form beside
 #   form_attention   one with attention for the form task alone
 #   form             what form_deep was before: the mean of beside, beside_crops, form_attention and attention_rare
 #   form_inception   the same with beside_inception for beside_crops
 #   leads            one network of the variant that keeps the leads apart, on crops
-# Without a part: the first twelve. Networks of a mean are only trained: the mean opens fold 10.
+# Without a part: the first eleven. Networks of a mean are only trained: the mean opens fold 10.
 set -euo pipefail
 here=$(dirname "$0") source=$1 seed=$2
 if [ -z "${KEEP:-}" ]; then
@@ -61,7 +60,7 @@ mean() {  # NAME RARE PART/MODEL/trained...: of networks that were kept
 resnet=additive_resnet/trained deep=additive_xresnet/trained inception=beside_inception/additive_inception/trained
 # Seeds 11 to 19 are of the first, 21 to 29 of the second: no two share a network.
 parts=(crops whole attention attention_crops mean beside beside_inception mean_rare)
-parts+=(attention_rare beside_xresnet form_xresnet form_deep)
+parts+=(attention_rare form_xresnet form_deep)
 [ $# -lt 3 ] || parts=("${@:3}")
 for one in "${parts[@]}"; do
   case $one in
@@ -74,14 +73,13 @@ for one in "${parts[@]}"; do
     beside_crops) part beside_crops additive_resnet epochs=24 crop_seconds=2.5 "seed=${seed}7" ;;
     beside_inception) part beside_inception additive_inception epochs=20 crop_seconds=2.5 "seed=${seed}3" ;;
     form_attention) part form_attention additive_resnet epochs=20 crop_seconds=5.0 "seed=${seed}2" ;;
-    beside_xresnet) part beside_xresnet additive_xresnet epochs=24 crop_seconds=2.5 "seed=${seed}8" ;;
     form_xresnet)
       part form_xresnet additive_xresnet epochs=50 crop_seconds=2.5 augment.preset=none ensemble=2 "seed=${seed}8"
       ;;
     mean_rare) mean mean_rare 60 {whole,attention_crops,beside}/$resnet $inception ;;
     attention_rare) mean attention_rare 60 attention_crops/$resnet ;;
     form_deep)
-      mean form_deep 0 attention_rare/$resnet {beside_xresnet/$deep/beside,form_xresnet/$deep}
+      mean form_deep 0 attention_rare/$resnet beside/$resnet/beside form_xresnet/$deep
       ;;
     form) mean form 0 {beside,beside_crops}/$resnet/beside {form_attention,attention_rare}/$resnet ;;
     form_inception)
@@ -89,7 +87,7 @@ for one in "${parts[@]}"; do
       ;;
     leads) part leads additive_leads epochs=40 crop_seconds=2.5 "seed=${seed}1" ;;
     *)
-      sed -n '2,22s/^# //p' "$0" >&2
+      sed -n '2,21s/^# //p' "$0" >&2
       exit 2
       ;;
   esac
