@@ -10,7 +10,7 @@ ones, and no more is claimed of them.
 
     error          the largest, over records and labels, in logit units
     terms          the largest sum of |attribution| of any logit
-    of terms       error / terms; the mark is 1e-4 at most
+    of terms       the largest error as a part of its own logit's terms; the mark is 1e-4 at most
     of logit       the largest of |error| / max(1, |logit|), each logit by itself
 """
 
@@ -109,11 +109,10 @@ def largest(run: Callable, store: Store, rows: np.ndarray) -> np.ndarray:
     found = []
     for part in np.array_split(rows, -(-len(rows) // BATCH)):
         outputs = {key: np.asarray(value) for key, value in run(store.millivolts(part)).items()}
-        total = outputs["attribution"].sum(axis=(1, 2), dtype=np.float64) + outputs["bias"]
-        own = np.abs(total - outputs["logit"]) / np.maximum(1, np.abs(outputs["logit"]))
-        found.append((additivity_errors(outputs).max(), logit_scale(outputs).max(), own.max()))
-    error, terms, own = np.max(found, axis=0)  # NaN where one of them is
-    return np.array([error, terms, error / terms, own])
+        errors, terms = additivity_errors(outputs), logit_scale(outputs)
+        own = errors / np.maximum(1, np.abs(outputs["logit"]))
+        found.append([part.max() for part in (errors, terms, errors / terms, own)])
+    return np.max(found, axis=0)  # NaN where one of them is
 
 
 def report(name: str, source: str, values: np.ndarray) -> None:

@@ -36,16 +36,17 @@ def main() -> None:
         sys.exit(__doc__)
     signals, evidence = judged(Path(sys.argv[1]))
     print(f"{len(signals)} records of fold {FOLD}, ectopic beats are {evidence.mean():.3f} of them")
-    print(f"{'model':<44}{'localisation':>13}{'pointing':>10}")
+    print(f"{'model':<52}{'localisation':>13}{'pointing':>10}")
     for path in map(Path, sys.argv[2:]):
         task = RunInfo.load(path.parent / "run.json").params["task"]
         column = get_task(task).labels.index(LABEL)
         found = load_model(path).predict(signals, verbose=0, batch_size=32)["attribution"]
         shares = found[..., column].sum(axis=2)
         positive = np.maximum(shares, 0)
-        inside = (positive * evidence).sum(axis=1) / positive.sum(axis=1)
+        # A map without a positive part shows nothing.
+        inside = (positive * evidence).sum(axis=1) / np.maximum(positive.sum(axis=1), 1e-12)
         peak = evidence[np.arange(len(evidence)), shares.argmax(axis=1)]
-        print(f"{'/'.join(path.parts[-4:-1]):<44}{inside.mean():>13.3f}{peak.mean():>10.3f}")
+        print(f"{'/'.join(path.parts[-5:-1]):<52}{inside.mean():>13.3f}{peak.mean():>10.3f}")
 
 
 def judged(folder: Path) -> tuple[np.ndarray, np.ndarray]:

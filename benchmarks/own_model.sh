@@ -12,10 +12,10 @@
 #   mean_rare        of whole, attention_crops, beside and beside_inception, rare labels by a discriminant (train.rare)
 #   attention_rare   attention_crops, rare labels by a discriminant
 #   form_xresnet     two deep ones (additive_xresnet), on 2.5 s, for the form task alone
-#   form_deep        the mean of these two, attention_rare and beside, for the form task
+#   form_deep        the mean of form_xresnet's two, attention_rare and beside, for the form task
 #   beside_crops     one with attention, on 2.5 s, that learns form beside
 #   form_attention   one with attention for the form task alone
-#   form             what form_deep was before: the mean of beside, beside_crops, form_attention and attention_rare
+#   form             what was put forward before form_deep: the mean of beside, beside_crops, form_attention and attention_rare
 #   form_inception   the same with beside_inception for beside_crops
 #   leads            one network of the variant that keeps the leads apart, on crops
 # Without a part: the first eleven. Networks of a mean are only trained: the mean opens fold 10.

@@ -118,6 +118,15 @@ def test_a_file_that_differs_from_its_model_is_refused_and_the_one_before_it_sta
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_of_other_weights_than_the_models_is_refused(exported, tmp_path, monkeypatch):
+    other = build_model("signal_cam", samples=1000, labels=3)
+    file_of = ecglens.export._convert(other, exported.card)
+    monkeypatch.setattr(ecglens.export, "_convert", lambda model, card: file_of)
+    with pytest.raises(ModelError, match=r"a difference of .* expected at most 0\.0001 from Keras"):
+        export(exported.model, exported.card, exported.signals, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_model_whose_logit_is_infinite_is_refused(exported, tmp_path):
     model = build_model("signal_cam", samples=1000, labels=3)
     model.get_layer("head").bias.assign([np.inf, 0, 0])

@@ -104,7 +104,7 @@ class TrainParams:
     weight_decay : float
         Of adamw.
     decayed : {"kernels", "all"}
-        What adamw decays: kernels alone, or, as fastai does, normalisations' scales and biases too.
+        What adamw decays: kernels alone, or, as fastai 1 does, scales and biases too.
     momentum : {"constant", "cycle"}
         Of both: .9, or, with one_cycle, down from .95 to .85 where the rate rises, and back.
     beta_2 : float

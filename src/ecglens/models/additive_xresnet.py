@@ -4,10 +4,10 @@ Sixteen blocks of three convolutions (He et al. 2019, doi 10.1109/CVPR.2019.0006
 benchmark has them in :mod:`ecglens.models.xresnet1d101` (Strodthoff et al. 2021, doi
 10.1109/JBHI.2020.3022989), with fewer blocks and filters. In place of the benchmark's maximum and
 hidden layer each label weighs the steps by itself, so that each logit is the exact sum of what the
-steps give to it. So that a step's share is about its own place, time is halved once and the blocks
-of the last stages look at one step alone: a step of 80 ms sees 1.85 s of the record, where the
-benchmark's would see most of it. What the record is like reaches the steps as weights of the
-channels instead (squeeze-and-excitation, Hu et al. 2018, doi 10.1109/CVPR.2018.00745). Features
+steps give to it. So that a step's share is about its own place, the stages halve time once and the
+blocks of the last ones look at one step alone: at 100 Hz a step of 80 ms sees 1.85 s of the record,
+where the benchmark's would see most of it. What the record is like reaches the steps as weights of
+the channels instead (squeeze-and-excitation, Hu et al. 2018, doi 10.1109/CVPR.2018.00745). Features
 have ceilings (:mod:`ecglens.models.ceiling`). ``benchmarks/results/own_model.md`` says what each of
 these brings.
 """

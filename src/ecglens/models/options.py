@@ -38,7 +38,7 @@ def paired(model: str, **options: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def check_odd(what: str, kernels: Sequence[int]) -> None:
-    """Refuse kernels that no padding on both sides makes up for.
+    """Refuse even kernels: padded alike on both sides, they change the length.
 
     Parameters
     ----------
