@@ -17,7 +17,7 @@ case $task in
   tachy | cd | lqt | wpw | pace)
     published=ecg_xplaim
     fit=(optimizer=adam learning_rate=0.01 schedule=step decay=0.95 decay_epochs=1 batch_size=64
-      epochs=12 patience=12)
+      epochs=12 patience=12 statistics=renewed)
     draws=([tachy]="afib: 1500, tachsr: 820, neg: 5000" [lqt]="lqt: 114, neg: 1000"
       [cd]="rbbb: 300, lbbb: 300, lafb: 300, neg: 600" [wpw]="wpw: 74, neg: 1000" [pace]="pace: 284, neg: 1000")
     case $task in lqt | wpw | pace) fit+=(epochs=30 patience=30) ;; esac  # 12 are 160 to 190 steps
@@ -25,7 +25,7 @@ case $task in
   abnormal)
     published=signal_cam
     fit=(optimizer=adam learning_rate=0.0005 schedule=plateau decay=0.5 decay_epochs=9
-      batch_size=128 epochs=25 patience=25 augment.preset=signal_cam)
+      batch_size=128 epochs=25 patience=25 statistics=renewed augment.preset=signal_cam)
     ;;
   norm_mi | norm_sttc | norm_cd | norm_hyp)
     published=ecg_imn

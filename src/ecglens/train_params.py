@@ -119,6 +119,10 @@ class TrainParams:
     ema : float
         Decay a step of the weights' moving average, which is then what is validated and kept; 0:
         none.
+    statistics : {"moving", "renewed"}
+        Of batch normalisation in what is validated and kept: moving averages over the batches as
+        they were trained on, or found anew after each epoch on training records as they are; see
+        :mod:`ecglens.training.statistics`.
     crop_seconds : float
         Length of the stretches to train on, drawn anew each time, of at least a sample and at most
         a record; 0: whole records.
@@ -177,6 +181,7 @@ class TrainParams:
     focal_gamma: float = at_least(0.0, 2.0)
     mixup: float = at_least(0.0, 0.0)
     ema: float = between(0.0, 1.0, 0.0)
+    statistics: str = one_of("moving", "renewed", default="moving")
     crop_seconds: float = at_least(0.0, 0.0)
     crop_test: str = one_of("whole", "average", default="whole")
     balance: str = one_of("none", "sampling", default="none")

@@ -54,7 +54,9 @@ params = TrainParams(
     **json.loads(sys.argv[1]),
 )
 if "--augmented" in sys.argv:
-    params = replace(params, ema=0.8, mixup=0.2, augment=AugmentParams(preset="signal_cam"))
+    params = replace(
+        params, ema=0.8, mixup=0.2, augment=AugmentParams(preset="signal_cam"), statistics="renewed"
+    )
 guide = None
 if params.guidance:  # the evidence is said to be where there is only noise
     record, column = np.nonzero(truth[:64])

@@ -40,6 +40,8 @@ class Validate(keras.callbacks.Callback):
     progress : Progress
     own : int or None
         How many labels, the first ones, the AUROC is of; None: all.
+    renew : callable or None
+        What brings the kept model's batch normalisation up to its weights, before it is validated.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Validate(keras.callbacks.Callback):
         params: TrainParams,
         progress: Progress,
         own: int | None = None,
+        renew: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self.kept, self.truth, self.loss, self.own = kept, truth, loss, own
+        self.renew = renew
         self.train_params, self.progress = params, progress  # Keras keeps its own in `params`
         self.signals = records.map(lambda counts, _: counts)
         self.predictor = predictor_of_counts(kept)
@@ -62,6 +66,8 @@ class Validate(keras.callbacks.Callback):
         trainee: Trainee = self.model
         if trainee.network is not self.kept:
             self.kept.set_weights(trainee.kept_weights())
+        if self.renew is not None:
+            self.renew()
         logit = self.predictor.predict(self.signals, verbose=0)[: len(self.truth)]
         if not np.isfinite(logit).all():
             raise no_number(f"logits that are none after epoch {epoch + 1}", self.train_params)

@@ -22,6 +22,7 @@ from ecglens.training.guidance import Guide
 from ecglens.training.network import RunningAUROC, Trainee
 from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
+from ecglens.training.statistics import Renewal
 
 HISTORY = ("loss", "auroc", "val_loss", "val_auroc")
 
@@ -124,7 +125,16 @@ def _run(
     around = [
         StopAtNaN(params),
         own.Speed(steps * params.batch_size, progress),
-        own.Validate(model, ordered, validation.truth, trainee.loss, params, progress, labels),
+        own.Validate(
+            model,
+            ordered,
+            validation.truth,
+            trainee.loss,
+            params,
+            progress,
+            labels,
+            Renewal(model, store, train) if params.statistics == "renewed" else None,
+        ),
         *callbacks,
         own.Save(progress, folder),
         own.Tell(params.epochs, steps, done),
