@@ -127,7 +127,10 @@ def test_fine_tuning_begins_with_the_trained_weights_and_a_frozen_body_stays(
     assert result.figures["epochs"] == 1
 
 
-def test_frozen_epochs_leave_the_body_and_move_the_head(training, trained_file, monkeypatch):
+@pytest.mark.parametrize("statistics", ["moving", "renewed"])
+def test_frozen_epochs_leave_the_body_and_move_the_head(
+    training, trained_file, monkeypatch, statistics
+):
     path, trained = trained_file
     seen = []
     fit = members.fit
@@ -138,7 +141,7 @@ def test_frozen_epochs_leave_the_body_and_move_the_head(training, trained_file, 
         return history
 
     monkeypatch.setattr(members, "fit", spy)
-    params = replace(PARAMS, head="new", freeze_epochs=2)
+    params = replace(PARAMS, head="new", freeze_epochs=2, statistics=statistics)
     run_training(replace(training, params=params, start=path))
     alone, whole = seen
     for now, begun in zip(alone[:-2], trained.get_weights()[:-2], strict=True):

@@ -253,9 +253,11 @@ def _one(
             head = head_places(training.build, training.crop or samples, labels)
             take_weights(model, training.start, head, new_head=params.head == "new")
             if params.freeze_epochs:
+                # What is frozen keeps its statistics too, by which the head learns.
                 alone = replace(
-                    params, epochs=params.freeze_epochs, schedule="constant", momentum="constant"
-                )
+                    params, epochs=params.freeze_epochs, schedule="constant", momentum="constant",
+                    statistics="moving",
+                )  # fmt: skip
                 with only_head(network, head):
                     run(alone)
         history = run(params, callbacks=callbacks)
