@@ -30,8 +30,9 @@ def main() -> None:
     opened = count_test_opening(run)
     with whole_folder(evaluation_folder(task.name, name)) as folder:
         write_report(result, test, task, folder)
-        save_figure(draw_history(history, title=f"{task.name}, {name}"), folder / "history.png")
-        figures = params.evaluate.figures
+        best_by, figures = params.train.best_by, params.evaluate.figures
+        curves = draw_history(history, title=f"{task.name}, {name}", best_by=best_by)
+        save_figure(curves, folder / "history.png")
         write_case_file(model, store, test, task, result, folder / "cases.pdf", figures)
         with resume(run, history):
             log_evaluation(result.validation, result.test, opened)

@@ -52,8 +52,8 @@ def main() -> None:
         table.assign(epoch=table.epoch + 1).to_csv(folder / "history.csv", index=False)
         tracking.log_training(trained.figures, training_metrics(task.name, name))
         mlflow.log_artifact(folder / "model.keras", "trained")
-        figure = draw_history(trained.history, title=f"{task.name}, {name}")
-        mlflow.log_figure(figure, "history.png")
+        how = {"title": f"{task.name}, {name}", "best_by": params.train.best_by}
+        mlflow.log_figure(draw_history(trained.history, **how), "history.png")
     training.forget(remembered)
 
 

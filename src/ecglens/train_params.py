@@ -91,7 +91,11 @@ class TrainParams:
     schedule : {"cosine", "constant", "one_cycle", "step", "plateau"}
         How the rate goes; see :func:`ecglens.training.schedules.learning_rate`.
     patience : int
-        Epochs without a better validation AUROC after which the fit ends.
+        Epochs without a better one after which the fit ends.
+    best_by : {"auroc", "loss", "accuracy"}
+        What of the validation records decides which epoch is best, is kept and is waited for: macro
+        AUROC, the loss, which is ECG-XPLAIM's, or accuracy at a probability of one half, which is
+        Signal-CAM's.
     seed : int
         Of initial weights, shuffling, crops and augmentation.
     warmup : float
@@ -182,6 +186,7 @@ class TrainParams:
     mixup: float = at_least(0.0, 0.0)
     ema: float = between(0.0, 1.0, 0.0)
     statistics: str = one_of("moving", "renewed", default="moving")
+    best_by: str = one_of("auroc", "loss", "accuracy", default="auroc")
     crop_seconds: float = at_least(0.0, 0.0)
     crop_test: str = one_of("whole", "average", default="whole")
     balance: str = one_of("none", "sampling", default="none")

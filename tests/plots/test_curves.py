@@ -96,6 +96,13 @@ def test_the_best_epoch_is_the_first_with_the_greatest_validation_auroc():
     assert "best epoch 2: 0.800" in legend(auroc)
 
 
+def test_where_the_loss_decides_the_best_epoch_is_the_first_with_the_least():
+    loss, auroc = draw_history(HISTORY, best_by="loss").axes
+    assert best_epoch(loss) == best_epoch(auroc) == 3
+    assert "best epoch 3: 0.600" in legend(loss)
+    assert "best epoch 3: 0.750" in legend(auroc)
+
+
 def test_epochs_count_from_one_and_every_value_is_drawn():
     loss, auroc = draw_history(HISTORY).axes
     drawn = {line.get_label(): line for line in loss.lines}

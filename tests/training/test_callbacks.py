@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
 
+from ecglens.train_params import TrainParams
 from ecglens.training.callbacks import Tell, TensorBoard, clock, out_of_patience
 
 WRITE = """
@@ -81,4 +83,9 @@ def test_a_duration_is_hours_minutes_and_seconds():
     ],
 )
 def test_patience_ends_two_epochs_after_the_best(scores, expected):
-    assert out_of_patience({"val_auroc": scores}, patience=2) is expected
+    params = TrainParams(
+        epochs=9, batch_size=1, learning_rate=0.1, schedule="constant", patience=2, seed=1
+    )
+    assert out_of_patience({"val_auroc": scores}, params) is expected
+    losses = {"val_loss": [-score for score in scores], "val_auroc": list(range(len(scores)))}
+    assert out_of_patience(losses, replace(params, best_by="loss")) is expected

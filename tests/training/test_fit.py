@@ -45,6 +45,15 @@ class Witness(keras.callbacks.Callback):
         self.rates.append(float(self.model.optimizer.learning_rate))
 
 
+class Biased(Witness):
+    """Makes every record positive for all labels before one epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.spoilt_epoch:
+            bias = self.network.get_layer("head").bias
+            bias.assign(bias + 30)
+
+
 @pytest.fixture(scope="module")
 def fitted(learnable, tmp_path_factory):
     """A fit of ten epochs whose last two are spoilt, and what was seen of it."""
@@ -75,6 +84,28 @@ def test_the_best_epoch_is_left_in_the_model_and_not_the_last(fitted):
     for left, at_best in zip(weights(fitted.model), kept[best], strict=True):
         np.testing.assert_array_equal(left, at_best)
     assert not np.array_equal(kept[best][0], kept[-1][0])
+
+
+@pytest.mark.parametrize(("best_by", "choose"), [("loss", np.argmin), ("accuracy", np.argmax)])
+def test_loss_or_accuracy_of_the_validation_records_can_decide_which_epoch_is_best(
+    learnable, tmp_path, best_by, choose
+):
+    make_reproducible(1)
+    model, store, validation = small_model(learnable.store), learnable.store, learnable.validation
+    witness = Biased(model, spoilt_epoch=2)  # which AUROC does not see
+    params = replace(PARAMS, epochs=5, best_by=best_by)
+    history = fit(
+        model, store, learnable.train, validation, params, work=tmp_path, callbacks=[witness]
+    )
+    assert ("val_accuracy" in history) is (best_by == "accuracy")
+    found = int(choose(history[f"val_{best_by}"]))
+    assert found < 2 <= int(np.argmax(history["val_auroc"]))
+    for left, at_best in zip(weights(model), witness.weights[found], strict=True):
+        np.testing.assert_array_equal(left, at_best)
+    if best_by == "accuracy":
+        logit = model.predict(store.millivolts(validation.rows), verbose=0)["logit"]
+        expected = np.mean((logit > 0) == (validation.truth > 0.5))
+        assert history["val_accuracy"][found] == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_learning_rate_falls_along_half_a_cosine_over_all_epochs(fitted):

@@ -18,10 +18,11 @@ PLAIN = TrainParams(
 )
 EVERYTHING = replace(
     PLAIN, optimizer="adamw", weight_decay=0.1, schedule="one_cycle", momentum="cycle", beta_2=0.99,
-    ema=0.9, statistics="renewed", mixup=0.3, label_smoothing=0.1, gradient_clip=1.0,
-    crop_seconds=1.0, balance="sampling", augment=AugmentParams(preset="signal_cam"),
+    ema=0.9, statistics="renewed", best_by="loss", mixup=0.3, label_smoothing=0.1,
+    gradient_clip=1.0, crop_seconds=1.0, balance="sampling",
+    augment=AugmentParams(preset="signal_cam"),
 )  # fmt: skip
-PLATEAU = replace(PLAIN, schedule="plateau", decay=0.5, loss="focal")
+PLATEAU = replace(PLAIN, schedule="plateau", decay=0.5, loss="focal", best_by="accuracy")
 
 
 class KillError(Exception):

@@ -119,7 +119,9 @@ def draw_precision_recall(curves: Mapping[str, Curve], *, title: str = "") -> Fi
     return figure
 
 
-def draw_history(history: Mapping[str, Sequence[float]], *, title: str = "") -> Figure:
+def draw_history(
+    history: Mapping[str, Sequence[float]], *, title: str = "", best_by: str = "auroc"
+) -> Figure:
     """Draw the course of a training run, one panel a measure, and mark its best epoch.
 
     Parameters
@@ -129,12 +131,14 @@ def draw_history(history: Mapping[str, Sequence[float]], *, title: str = "") -> 
         records, and on the validation records under the same name after "val_".
     title : str, optional
         Printed above the panels.
+    best_by : str, optional
+        The measure that decided which epoch is best.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Epochs count from 1. The best epoch is the first with the greatest "val_auroc"; without
-        that column none is marked.
+        Epochs count from 1. The best epoch is the first with the greatest value of that measure on
+        the validation records, or the least "val_loss"; without that column none is marked.
 
     Raises
     ------
@@ -146,7 +150,7 @@ def draw_history(history: Mapping[str, Sequence[float]], *, title: str = "") -> 
     measures = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     figure = _open_figure(4.6 * len(measures), 3.8)
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
-    best = _best_epoch(history.get("val_auroc", ()))
+    best = _best_epoch(history.get(f"val_{best_by}", ()), least=best_by == "loss")
     for axes, measure in zip(panels, measures, strict=True):
         _draw_measure(axes, history, measure, best)
     figure.suptitle(title, fontsize=12, fontweight="bold", x=0.1 / figure.get_figwidth(), ha="left")
@@ -275,9 +279,9 @@ def _mark_best(axes: Axes, best: int, validation: Sequence[float]) -> None:
         axes.plot([best], [value], **_marker("#000000"), label=f"{name}: {value:.3f}")
 
 
-def _best_epoch(values: Sequence[float]) -> int | None:
-    """Return the first epoch, from 1, of the greatest finite value; None where there is none."""
-    values = np.asarray(values, np.float64)
+def _best_epoch(values: Sequence[float], *, least: bool) -> int | None:
+    """Return the first epoch, from 1, of the greatest or least finite value; None without one."""
+    values = np.asarray(values, np.float64) * (-1 if least else 1)
     if not np.isfinite(values).any():
         return None
     return int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) + 1

@@ -13,20 +13,20 @@ from tqdm import tqdm
 
 from ecglens.evaluation.metrics import macro_auroc
 from ecglens.train_params import TrainParams
+from ecglens.training.best import accuracy, best_of, scores
 from ecglens.training.devices import replicas
 from ecglens.training.failures import no_number
 from ecglens.training.network import Trainee, predictor_of_counts
 from ecglens.training.progress import Progress
 from ecglens.training.schedules import plateau_rate
 
-BEST_BY = "val_auroc"
-
 
 class Validate(keras.callbacks.Callback):
     """Gives the kept model the weights of each epoch, and adds loss and AUROC of validation.
 
-    The AUROC is the exact one, the mean over labels. The epoch with the highest stays in
-    ``progress.best``, and the fit ends when none was better for ``patience`` epochs.
+    The AUROC is the exact one, the mean over labels; the accuracy is there where it decides. The
+    epoch that is best by ``params.best_by`` stays in ``progress.best``, and the fit ends when none
+    was better for ``patience`` epochs.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Validate(keras.callbacks.Callback):
     params : TrainParams
     progress : Progress
     own : int or None
-        How many labels, the first ones, the AUROC is of; None: all.
+        How many labels, the first ones, AUROC and accuracy are of; None: all.
     renew : callable or None
         What brings the kept model's batch normalisation up to its weights, before it is validated.
     """
@@ -72,23 +72,27 @@ class Validate(keras.callbacks.Callback):
         if not np.isfinite(logit).all():
             raise no_number(f"logits that are none after epoch {epoch + 1}", self.train_params)
         logs["val_loss"] = float(ops.mean(self.loss(self.truth, logit))) * replicas()
-        logs[BEST_BY] = macro_auroc(self.truth[:, : self.own], logit[:, : self.own])
+        truth, logit = self.truth[:, : self.own], logit[:, : self.own]
+        logs["val_auroc"] = macro_auroc(truth, logit)
+        if self.train_params.best_by == "accuracy":
+            logs["val_accuracy"] = accuracy(truth, logit)
         logs["learning_rate"] = float(ops.convert_to_numpy(trainee.optimizer.learning_rate))
-        if logs[BEST_BY] > max(self.progress.history.get(BEST_BY, ()), default=-1.0):
-            self.progress.best = [np.copy(weight) for weight in self.kept.get_weights()]
+        history, best_by = self.progress.history, self.train_params.best_by
         for name, value in logs.items():
-            self.progress.history.setdefault(name, []).append(float(value))
+            history.setdefault(name, []).append(float(value))
+        if best_of(history, best_by) == self.progress.epochs - 1:
+            self.progress.best = [np.copy(weight) for weight in self.kept.get_weights()]
         if self.train_params.schedule == "plateau":
-            rate = plateau_rate(self.train_params, self.progress.history[BEST_BY])
+            rate = plateau_rate(self.train_params, scores(history, best_by))
             trainee.optimizer.learning_rate.assign(rate)
-        if out_of_patience(self.progress.history, self.train_params.patience):
+        if out_of_patience(history, self.train_params):
             self.model.stop_training = True
 
 
-def out_of_patience(history: dict[str, list[float]], patience: int) -> bool:
-    """Return whether so many epochs went by since the best."""
-    scores = history.get(BEST_BY, ())
-    return len(scores) > 0 and len(scores) - 1 - int(np.argmax(scores)) >= patience
+def out_of_patience(history: dict[str, list[float]], params: TrainParams) -> bool:
+    """Return whether ``params.patience`` epochs went by since the best."""
+    epochs = len(scores(history, params.best_by))
+    return epochs > 0 and epochs - 1 - best_of(history, params.best_by) >= params.patience
 
 
 class Speed(keras.callbacks.Callback):
@@ -152,7 +156,7 @@ class Tell(keras.callbacks.Callback):
         taken = time.perf_counter() - self.begun
         left = taken / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
         figures = ", ".join(
-            f"{name} {logs[name]:.4f}" for name in ("loss", "auroc", "val_loss", BEST_BY)
+            f"{name} {logs[name]:.4f}" for name in ("loss", "auroc", "val_loss", "val_auroc")
         )
         speed = f"{logs['records_per_second']:.0f} records/s"
         self.bar.write(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ecglens.errors import ModelError
 from ecglens.train_params import TrainParams
+from ecglens.training.best import best_of
 from ecglens.training.progress import Progress
 
 KEPT = "best.keras"
@@ -52,7 +53,7 @@ def kept_on_error(
     try:
         yield
     except ModelError as error:
-        mend = f"{error.mend} {_keep(model, progress, folder)}".strip()
+        mend = f"{error.mend} {_keep(model, progress, folder, params)}".strip()
         raise ModelError(error.source, error.found, error.expected, mend) from None
     except Exception as error:
         if not is_out_of_memory(error):
@@ -62,7 +63,7 @@ def kept_on_error(
             f"{params.batch_size}, for which memory does not suffice ({_first_line(error)})",
             "batches that fit",
             f"Halve it, or train on shorter stretches (train.crop_seconds). "
-            f"{_keep(model, progress, folder)}",
+            f"{_keep(model, progress, folder, params)}",
         ) from error
 
 
@@ -73,13 +74,13 @@ def is_out_of_memory(error: Exception) -> bool:
     return known or "resource_exhausted" in said or "out of memory" in said
 
 
-def _keep(model: keras.Model, progress: Progress, folder: Path) -> str:
+def _keep(model: keras.Model, progress: Progress, folder: Path, params: TrainParams) -> str:
     if not progress.best:
         return "No epoch was finished, so nothing is kept."
     folder.mkdir(parents=True, exist_ok=True)
     model.set_weights(progress.best)
     model.save(folder / KEPT)
-    score = max(progress.history["val_auroc"])
+    score = progress.history["val_auroc"][best_of(progress.history, params.best_by)]
     return (
         f"The best of {progress.epochs} epochs (validation AUROC {score:.4f}) is kept in "
         f"{folder / KEPT}; train.start_from can begin with it."

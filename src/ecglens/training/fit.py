@@ -24,7 +24,7 @@ from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
 from ecglens.training.statistics import Renewal
 
-HISTORY = ("loss", "auroc", "val_loss", "val_auroc")
+HISTORY = ("loss", "auroc", "val_loss", "val_auroc", "val_accuracy")  # the last where it decides
 
 
 def fit(
@@ -40,7 +40,7 @@ def fit(
     labels: int | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Fit a model of the table and leave it at its best epoch.
+    """Fit a model of the table and leave it at its best epoch, as ``params.best_by`` has it.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def fit(
     Returns
     -------
     dict of str to list of float
-        Loss and AUROC of train and validation, an entry an epoch.
+        Loss and AUROC of train and validation, an entry an epoch; where it decides which epoch is
+        best, accuracy of validation, too.
 
     Raises
     ------
@@ -77,13 +78,14 @@ def fit(
     folder = fit_folder(work, model, store, train, validation, params)
     progress = load_progress(folder)
     done = progress.epochs
-    if done < params.epochs and not own.out_of_patience(progress.history, params.patience):
+    if done < params.epochs and not own.out_of_patience(progress.history, params):
         _run(
             model, network, store, train, validation, params, folder, progress, guide,
             labels, list(callbacks),
         )  # fmt: skip
     model.set_weights(progress.best)
-    return {name: list(progress.history[name]) for name in HISTORY}
+    kept = [name for name in HISTORY if name in progress.history]
+    return {name: list(progress.history[name]) for name in kept}
 
 
 def fit_folder(

@@ -8,7 +8,7 @@ from ecglens.train_params import TrainParams
 
 START, END = 1 / 25, 1e-4  # of the highest rate, where one cycle begins and ends
 SLOW, FAST = 0.95, 0.85  # momentum where the rate is lowest and highest, as fastai has it
-PLATEAU_MARGIN = 1e-4  # AUROC by which an epoch must be better to count
+PLATEAU_MARGIN = 1e-4  # by which an epoch's score must be better to count
 
 
 def optimizer(params: TrainParams, steps: int, network: keras.Model) -> keras.optimizers.Optimizer:
@@ -129,7 +129,7 @@ def _half_cosine(share, first: float, last: float):
 
 
 def plateau_rate(params: TrainParams, scores: list[float]) -> float:
-    """Return the rate after epochs with these validation scores.
+    """Return the rate after epochs with these validation scores, of which more is better.
 
     It falls by the factor ``decay`` when ``decay_epochs`` epochs in a row were no better than the
     best before them; with .5 and 9 as Signal-CAM's does, whose patience of 8 ends with the ninth. A
