@@ -28,6 +28,7 @@ from ecglens.tracking import (
     start_run,
     tensorboard_folder,
 )
+from ecglens.train_params import AugmentParams, Chance
 
 HISTORY = {"loss": [0.7, 0.5, 0.4], "val_auroc": [0.6, 0.8, 0.75]}
 
@@ -103,6 +104,28 @@ def test_a_run_of_tensorflows_gpu_build_says_which_packages_there_are(project, p
     file = mlflow.artifacts.download_artifacts(run_id=info.run_id, artifact_path="environment.json")
     packages = json.loads(Path(file).read_text())["packages"]
     assert packages["tensorflow"] == "2.21.0" and "tensorflow-cpu" not in packages
+
+
+@pytest.mark.parametrize(
+    ("preset", "place", "chance", "noise"),
+    [
+        ("none", "recorded", 0.0, 0.0),
+        ("signal_cam", "conditioned", 0.5, 0.001**0.5),
+        ("own", "recorded", 0.3, 0.07),
+    ],
+)
+def test_the_changes_of_records_that_are_in_force_are_logged_and_not_those_that_a_preset_leaves_out(
+    project, params, preset, place, chance, noise
+):
+    own = AugmentParams(preset=preset, noise=Chance(0.3, 0.07))
+    with start_run(
+        replace(params, train=replace(params.train, augment=own)), "changes", "signal_cam", ""
+    ) as info:
+        pass
+    logged = run_of(info.run_id).data.params
+    assert (logged["train.augment.preset"], logged["train.augment.place"]) == (preset, place)
+    assert float(logged["train.augment.noise.p"]) == chance
+    assert float(logged["train.augment.noise.size"]) == pytest.approx(noise)
 
 
 def test_parameters_of_another_data_set_are_not_logged(project, params):

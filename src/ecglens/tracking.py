@@ -307,8 +307,9 @@ def _set_experiment(name: str) -> None:
 
 
 def _relevant(params: Params, model: str) -> dict:
-    """Return the parameters that this run depends on, flat."""
-    content = asdict(params)
+    """Return the parameters that this run depends on, flat; of a preset what it stands for."""
+    augment = replace(params.train.augment.chosen(), preset=params.train.augment.preset)
+    content = asdict(replace(params, train=replace(params.train, augment=augment)))
     chosen = {
         "dataset": params.dataset,
         "labels": content["labels"],
