@@ -54,16 +54,20 @@ def test_tensorboards_own_package_need_not_be_there_to_write(tmp_path):
     assert len(found) == 6 and found["val_auroc", 3] == pytest.approx(0.7)
 
 
-def test_a_line_an_epoch_tells_the_figures_the_speed_and_the_time_left(capsys):
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [({}, "val_auroc 0.8750"), ({"val_accuracy": 0.5}, "val_auroc 0.8750, val_accuracy 0.5000")],
+)
+def test_a_line_an_epoch_tells_the_figures_the_speed_and_the_time_left(capsys, more, end):
     told = Tell(epochs=4, steps=10, done=2)
     told.on_train_begin()
     told.begun -= 100  # s
-    figures = {"loss": 0.5, "auroc": 0.75, "val_loss": 0.625, "val_auroc": 0.875}
+    figures = {"loss": 0.5, "auroc": 0.75, "val_loss": 0.625, "val_auroc": 0.875, **more}
     told.on_epoch_end(2, {**figures, "records_per_second": 1234.5})
     told.on_train_end()
     line = capsys.readouterr().out
-    assert "epoch 3/4: loss 0.5000, auroc 0.7500, val_loss 0.6250, val_auroc 0.8750" in line
-    assert "1234 records/s, at most 0:01:4" in line  # one epoch of 100 s is left
+    assert f"epoch 3/4: loss 0.5000, auroc 0.7500, val_loss 0.6250, {end}, 1234 rec" in line
+    assert "records/s, at most 0:01:4" in line  # one epoch of 100 s is left
 
 
 def test_a_duration_is_hours_minutes_and_seconds():

@@ -20,6 +20,9 @@ from ecglens.training.network import Trainee, predictor_of_counts
 from ecglens.training.progress import Progress
 from ecglens.training.schedules import plateau_rate
 
+# Of each epoch, in this order; the accuracy is there where it decides which is best.
+TOLD = ("loss", "auroc", "val_loss", "val_auroc", "val_accuracy")
+
 
 class Validate(keras.callbacks.Callback):
     """Gives the kept model the weights of each epoch, and adds loss and AUROC of validation.
@@ -155,9 +158,7 @@ class Tell(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         taken = time.perf_counter() - self.begun
         left = taken / (epoch + 1 - self.done) * (self.epochs - epoch - 1)
-        figures = ", ".join(
-            f"{name} {logs[name]:.4f}" for name in ("loss", "auroc", "val_loss", "val_auroc")
-        )
+        figures = ", ".join(f"{name} {logs[name]:.4f}" for name in TOLD if name in logs)
         speed = f"{logs['records_per_second']:.0f} records/s"
         self.bar.write(
             f"epoch {epoch + 1}/{self.epochs}: {figures}, {speed}, at most {clock(left)} left",

@@ -24,8 +24,6 @@ from ecglens.training.progress import Progress, key_of, load_progress
 from ecglens.training.schedules import optimizer
 from ecglens.training.statistics import Renewal
 
-HISTORY = ("loss", "auroc", "val_loss", "val_auroc", "val_accuracy")  # the last where it decides
-
 
 def fit(
     model: keras.Model,
@@ -84,8 +82,7 @@ def fit(
             labels, list(callbacks),
         )  # fmt: skip
     model.set_weights(progress.best)
-    kept = [name for name in HISTORY if name in progress.history]
-    return {name: list(progress.history[name]) for name in kept}
+    return {name: list(progress.history[name]) for name in own.TOLD if name in progress.history}
 
 
 def fit_folder(
