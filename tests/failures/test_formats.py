@@ -2,6 +2,9 @@
 
 import os
 import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from bad_files import COUNTS, WRITE, XML, change, refused, sound
 from ecglens import formats
 from ecglens.errors import RecordError
 from ecglens.record import LEADS
+
+NOBODY = 65534  # the user's number, on Linux
 
 # Every format
 
@@ -51,12 +56,28 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
         formats.read(tmp_path / name)
 
 
-def test_a_file_that_may_not_be_read(tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may read every file")
-    path = sound(tmp_path, "csv")
-    path.chmod(0)
-    refused(path, "Permission denied")
+@contextmanager
+def not_root():
+    """Act as a user whom files can be closed to; root may read every one."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_file_that_may_not_be_read():
+    with TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        path = sound(folder, "csv")
+        assert formats.read(path).signal.shape[1] == len(LEADS)  # loads what reads it
+        path.chmod(0)
+        with not_root():
+            refused(path, "Permission denied")
 
 
 @pytest.mark.parametrize("name", ["dcm", "edf", "scp", *XML])
